@@ -1,0 +1,125 @@
+"""What the rest of Tocsin may ask of the ledger. Alert, timeline and outbox change in one transaction (law 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from alerts.alert import Alert, Entry, Notice
+from alerts.roster import Person, Roster
+from ingest.registry import Device, Grid, Registry
+
+
+class LedgerUnavailable(RuntimeError):
+    """The ledger cannot be asked just now: commit nothing, try again."""
+
+
+class Conflict(RuntimeError):
+    """Somebody changed the alert meanwhile: read it again and decide again."""
+
+
+class Transaction(Protocol):
+    """Reads and writes that happen together or not at all. Readers of it see what it has already written."""
+
+    def alert(self, ident: str) -> Alert | None:
+        """One alert, locked until the transaction ends where the database can."""
+
+    def open_alerts(self, *, townships: Sequence[str], kinds: Sequence[str]) -> list[Alert]:
+        """Every alert that is not over, of these townships and kinds: the candidates a signal may belong to."""
+
+    def holding(self, signal_keys: Sequence[str]) -> dict[str, str]:
+        """Which of these signal keys were applied before, and to which alert (key -> alert id)."""
+
+    def hold(self, keys: Mapping[str, str]) -> None:
+        """Remember that signal keys were applied (key -> alert id)."""
+
+    def notices(self, alert: str) -> list[Notice]:
+        """Every notice of an alert, oldest first."""
+
+    def notice(self, key: str) -> Notice | None:
+        """One notice."""
+
+    def save(self, alert: Alert, entries: Sequence[Entry]) -> Alert:
+        """Write an alert (its `version` must be the one in the ledger, 0 for a new one) and append entries; returns it with its new version.
+
+        Raises `Conflict` when somebody else has changed it.
+        """
+
+    def queue(self, notices: Sequence[Notice]) -> int:
+        """Put notices in the outbox; one whose key exists is passed over. Returns how many were new."""
+
+    def update(self, notice: Notice) -> None:
+        """Write a notice's new state."""
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Append entries without touching an alert."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a page of alerts is asked for; empty fields do not filter."""
+
+    levels: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    handlings: tuple[str, ...] = ()
+    grids: tuple[str, ...] = ()
+    townships: tuple[str, ...] = ()
+    subject: str = ""
+    open_only: bool = False
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Alerts, worst and newest first, and the cursor of the next page (empty at the end)."""
+
+    alerts: tuple[Alert, ...]
+    cursor: str = ""
+
+
+class Ledger(Protocol):
+    """The whole ledger. Every method is synchronous and bounded in time; call it from a thread, not from an event loop."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """A read-write transaction; an exception inside it undoes everything."""
+
+    def alert(self, ident: str) -> Alert | None: ...
+    def page(self, wanted: Filter, *, limit: int = 50, cursor: str = "") -> Page: ...
+    def timeline(self, alert: str) -> list[Entry]: ...
+    def entries_after(self, seq: int, *, limit: int = 500) -> list[Entry]:
+        """The timeline of everything after `seq`, in order, without holes that a slow writer could fill later."""
+
+    def last_seq(self) -> int: ...
+    def outbox(self, *, alert: str = "", states: Sequence[str] = (), limit: int = 200) -> list[Notice]: ...
+    def notice_by_provider_id(self, provider_id: str) -> Notice | None: ...
+
+    def lease_notices(self, now: datetime, *, limit: int, lease: timedelta) -> list[Notice]:
+        """Queued notices that are due, worst level first, then oldest: each handed to one caller for `lease`. They are `sending` from now on.
+
+        A notice whose lease ran out (its sender died) is handed out again.
+        """
+
+    def due_escalations(self, now: datetime, *, limit: int, lease: timedelta) -> list[str]:
+        """Ids of alerts whose `escalate_at` has come, each handed to one caller for `lease`."""
+
+    def next_due(self) -> datetime | None:
+        """When the next escalation or notice falls due, to sleep until then."""
+
+    def registry(self) -> Registry: ...
+    def roster(self) -> Roster: ...
+    def place_version(self) -> int:
+        """Grows with every import: a cheap question to ask often."""
+
+    def replace_place(self, grids: Sequence[Grid], devices: Sequence[Device], people: Sequence[Person]) -> int:
+        """Put a checked place in force in one transaction: what is listed is added or updated, nothing is deleted. Returns the new version."""
+
+    def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:
+        """Alerts raised between two instants, for response metrics."""
+
+    def counts(self) -> dict[str, int]:
+        """How many alerts are open per level, notices per state, and totals, for metrics and health."""
+
+    def close(self) -> None: ...

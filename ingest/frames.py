@@ -1,0 +1,164 @@
+"""Frames: the readings of one partition as columns, so that a detector works on hundreds of rows at once (numpy).
+
+A frame is a batch and nothing more: cutting the same rows into other frames must never change what is detected.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from ingest.events import InvalidEvent, Mark, Place, Reading
+
+MAGIC: Final = b"TF1\n"
+_HEAD: Final = struct.Struct("<4sI")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_COLUMNS: Final = (("device", "<i4"), ("metric", "<i2"), ("marks", "<u2"), ("observed_at", "<i8"), ("received_at", "<i8"), ("value", "<f8"))
+
+
+def to_micros(at: datetime) -> int:
+    """Microseconds since 1970 UTC: the unit of every instant in a frame."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The aware instant of a frame's microseconds."""
+    return _EPOCH + timedelta(microseconds=int(micros))
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A device as a frame carries it: enough to route a signal without asking the registry again."""
+
+    device: str
+    device_kind: str = ""
+    grid: str = ""
+    township: str = ""
+    gateway: str = ""
+    lat: float | None = None
+    lon: float | None = None
+
+    @classmethod
+    def of(cls, reading: Reading) -> Origin:
+        point = reading.place.point
+        return cls(
+            reading.device, reading.device_kind, reading.place.grid, reading.place.township, reading.gateway,
+            point.lat if point else None, point.lon if point else None,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """n rows as columns. `device` and `metric` index into `devices` and `metrics`; instants are microseconds since 1970 UTC."""
+
+    devices: tuple[Origin, ...]
+    metrics: tuple[str, ...]
+    device: NDArray[np.int32]
+    metric: NDArray[np.int16]
+    marks: NDArray[np.uint16]
+    observed_at: NDArray[np.int64]
+    received_at: NDArray[np.int64]
+    value: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    @classmethod
+    def of(cls, readings: Iterable[Reading]) -> Frame:
+        """A frame of readings, in their order."""
+        builder = FrameBuilder()
+        for reading in readings:
+            origin = Origin.of(reading)
+            builder.add(origin, reading.metric, int(reading.marks), to_micros(reading.observed_at), to_micros(reading.received_at), reading.value)
+        return builder.close()
+
+    def row(self, index: int) -> Frame:
+        """The one-row frame at `index`."""
+        return self.take(slice(index, index + 1))
+
+    def take(self, rows: slice | NDArray[np.intp] | NDArray[np.bool_]) -> Frame:
+        """The same frame with only some of its rows."""
+        return Frame(self.devices, self.metrics, *(getattr(self, name)[rows] for name, _ in _COLUMNS))
+
+    def readings(self) -> Iterator[Reading]:
+        """The rows as readings (for tests, tables and the occasional look: not for the fast path)."""
+        from ingest.events import Point
+
+        for i in range(len(self)):
+            origin = self.devices[self.device[i]]
+            point = Point(origin.lat, origin.lon) if origin.lat is not None and origin.lon is not None else None
+            yield Reading(
+                origin.device, self.metrics[self.metric[i]], float(self.value[i]),
+                from_micros(self.observed_at[i]), from_micros(self.received_at[i]),
+                Place(origin.grid, origin.township, point, "registry"), origin.device_kind, origin.gateway, Mark(int(self.marks[i])),
+            )  # fmt: skip
+
+    def encode(self) -> bytes:
+        """The frame as bytes: magic, a JSON header with the two name tables, then the columns one after the other."""
+        header = orjson.dumps({
+            "n": len(self),
+            "devices": [[o.device, o.device_kind, o.grid, o.township, o.gateway, o.lat, o.lon] for o in self.devices],
+            "metrics": self.metrics,
+        })  # fmt: skip
+        return b"".join((_HEAD.pack(MAGIC, len(header)), header, *(getattr(self, name).tobytes() for name, _ in _COLUMNS)))
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Frame:
+        """The frame in `raw`; its columns are views on the bytes. Raises `InvalidEvent` when it is not whole."""
+        try:
+            magic, length = _HEAD.unpack_from(raw)
+            if magic != MAGIC:
+                raise InvalidEvent(f"not a frame: it starts with {raw[:4]!r}")
+            header = orjson.loads(raw[_HEAD.size : _HEAD.size + length])
+            at, n, columns = _HEAD.size + length, header["n"], []
+            for _, kind in _COLUMNS:
+                columns.append(np.frombuffer(raw, kind, n, at))
+                at += n * np.dtype(kind).itemsize
+            devices = tuple(Origin(*row) for row in header["devices"])
+            frame = cls(devices, tuple(header["metrics"]), *columns)
+        except (struct.error, KeyError, TypeError, ValueError) as error:
+            raise InvalidEvent(f"a broken frame of {len(raw)} bytes: {error}") from error
+        if n and (frame.device.max() >= len(devices) or frame.device.min() < 0 or frame.metric.max() >= len(frame.metrics) or frame.metric.min() < 0):
+            raise InvalidEvent("a broken frame: a row points past its name tables")
+        return frame
+
+
+class FrameBuilder:
+    """Collects rows until the gateway closes the frame: when the wire is empty or the frame is full, never by waiting."""
+
+    __slots__ = ("_columns", "_devices", "_metrics", "size")
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._devices: dict[Origin, int] = {}
+        self._metrics: dict[str, int] = {}
+        self._columns: tuple[list[int], list[int], list[int], list[int], list[int], list[float]] = ([], [], [], [], [], [])
+        self.size = 0
+
+    def add(self, origin: Origin, metric: str, marks: int, observed_at: int, received_at: int, value: float) -> None:  # noqa: PLR0917
+        """One row. Instants in microseconds; the value must be finite."""
+        device, metrics, mark, observed, received, values = self._columns
+        device.append(self._devices.setdefault(origin, len(self._devices)))
+        metrics.append(self._metrics.setdefault(metric, len(self._metrics)))
+        mark.append(marks)
+        observed.append(observed_at)
+        received.append(received_at)
+        values.append(value)
+        self.size += 1
+
+    def close(self) -> Frame:
+        """The frame so far; the builder is empty again."""
+        arrays = [np.array(column, kind) for column, (_, kind) in zip(self._columns, _COLUMNS, strict=True)]
+        frame = Frame(tuple(self._devices), tuple(self._metrics), *arrays)
+        self._reset()
+        return frame

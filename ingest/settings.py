@@ -1,0 +1,49 @@
+"""Where the gateway finds the wire and the log. Values only; read from file and environment by `api.settings`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class Section(BaseModel):
+    """A section of `tocsin.toml`: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class MqttSettings(Section):
+    """The MQTT broker and this gateway's session on it."""
+
+    host: str = Field("127.0.0.1", title="Host name or address of the broker")
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    ca_file: Path | None = Field(None, title="CA that signed the broker's certificate; setting it turns TLS on")
+    client_id: str = Field("tocsin-gateway", min_length=1, title="Stable: the broker keeps unacknowledged messages under it")
+    filters: tuple[str, ...] = Field(("tocsin/#",), min_length=1, title="Topic filters to subscribe to")
+    lane: Literal["auto", "fast", "stock"] = Field("auto", title="fast cuts PUBLISH packets itself; stock is paho's own way; auto falls back")
+    max_unacknowledged: int = Field(5000, ge=1, title="Messages in hand before the gateway stops reading the wire")
+    session_expiry: int = Field(7 * 86400, ge=60, title="Seconds the broker keeps the session while the gateway is away")
+    keepalive: int = Field(30, ge=5)
+
+
+class LogSettings(Section):
+    """The log (Apache Kafka, or the embedded broker)."""
+
+    brokers: str = Field("127.0.0.1:9092", title="host:port, comma separated")
+    partitions: int = Field(12, ge=1)
+    replication: int = Field(1, ge=1)
+    retention_days: int = Field(7, ge=1)
+    idempotent: bool = Field(True, title="Idempotent producer; the embedded broker cannot, Kafka should")
+
+
+class GatewaySettings(Section):
+    """How the gateway reads messages."""
+
+    profiles: Path | None = Field(None, title="TOML file with source profiles beside the shipped ones")
+    late_after: float = Field(300, gt=0, title="Seconds after which a reading is old on arrival: it corrects the record and never rings")
+    ahead_limit: float = Field(60, gt=0, title="Seconds a device's clock may run ahead before the gateway's clock stands in")
+    frame_rows: int = Field(500, ge=1, le=5000, title="Rows at which a frame closes even if the wire has more")
