@@ -31,11 +31,11 @@ class ClockSettings(Section):
     """A recording's time instead of the real one (see `ingest.clock`); set by `tocsin replay`, not by hand."""
 
     origin: datetime | None = None
-    started: float = 0.0
     speed: float = Field(1.0, gt=0)
+    gate: Path | None = None
 
     def clock(self) -> Clock:
-        return Clock(self.origin, self.started, self.speed)
+        return Clock(self.origin, self.speed, self.gate)
 
 
 class Settings(BaseSettings):
