@@ -176,12 +176,9 @@ class LogWriter:
         if not isinstance(error, (KafkaError, OSError)):
             raise error
         if self.healthy:
-            self.healthy, where = False, self._settings.brokers
-            logger.error(
-                "the log at %s does not take records (%r); nothing is acknowledged until it does",
-                self._settings.brokers,
-                error,
-            )
+            self.healthy = False
+            where = self._settings.brokers
+            logger.error("the log at %s takes no records (%r); nothing is acknowledged until it does", where, error)
         if not getattr(error, "retriable", False):  # a fenced or closed producer never heals: make a new one
             await self.stop()
 

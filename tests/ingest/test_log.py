@@ -12,7 +12,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from api.embedded import LogBroker
-from ingest.events import Call, Place, Presence, Rejected, Sighting, Standing, decode
+from ingest.events import Call, Event, Place, Presence, Rejected, Sighting, Standing, decode
 from ingest.log import LogUnavailable, LogWriter, Record, ensure_topics, record_of
 from ingest.settings import LogSettings
 from ingest.topics import Topic, partition_of
@@ -37,7 +37,7 @@ async def end(settings: LogSettings, topic: str, partition: int) -> int:
     await consumer.start()
     try:
         where = TopicPartition(topic, partition)
-        return (await consumer.end_offsets([where]))[where]
+        return int((await consumer.end_offsets([where]))[where])
     finally:
         await consumer.stop()
 
@@ -108,7 +108,7 @@ def test_a_writer_waits_for_a_log_that_comes_later(tmp_path: Path, caplog: pytes
 
 def test_every_event_goes_to_its_own_topic_in_its_townships_partition() -> None:
     place = Place("g1", "t1")
-    events = {
+    events: dict[Topic, Event] = {
         Topic.SIGHTINGS: Sighting("s", "cam", "fire", 0.9, AT, AT, place),
         Topic.CALLS: Call("c", "smoke", AT, AT, place=place),
         Topic.PRESENCE: Presence("d", Standing.ONLINE, AT, AT, place),
