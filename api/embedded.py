@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -68,13 +68,14 @@ def free_ports(count: int) -> list[int]:
 class Child:
     """One program on a leash: it ends when it is stopped, or when this process ends in whatever way."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
-        self.name, self.log = name, log
+    def __init__(self, name: str, command: Sequence[str], log: Path, *, env: Mapping[str, str] | None = None, patience: float = 3.0) -> None:
+        """`patience` is how many seconds the program has to end by itself once it was asked to."""
+        self.name, self.log, self._patience = name, log, patience
         with log.open("ab") as out:
             # a session of its own: Ctrl-C is for us first, the brokers end after the gateway has drained
             self._process = subprocess.Popen(
-                [sys.executable, "-P", str(_LEASH), *command],
-                stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True,
+                [sys.executable, "-P", str(_LEASH), f"{patience:g}", *command],
+                stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True, env=env,
             )  # fmt: skip
 
     @property
@@ -94,12 +95,20 @@ class Child:
                 )
             time.sleep(0.02)
 
-    def stop(self) -> None:
-        """Ends the program and its leash; safe to call twice."""
+    def code(self) -> int | None:
+        """The program's exit code, or None while it runs."""
+        return self._process.poll()
+
+    def ask(self) -> None:
+        """Asks the program to end and does not wait."""
         if self._process.stdin is not None:
             self._process.stdin.close()
+
+    def stop(self) -> None:
+        """Ends the program and its leash; safe to call twice."""
+        self.ask()
         try:
-            self._process.wait(5)
+            self._process.wait(self._patience + 2)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(5)
@@ -126,15 +135,17 @@ class MqttBroker:
     and a little.
     """
 
-    def __init__(self, directory: Path, *, connections: int = 10010, inflight: int = 1000) -> None:
+    def __init__(self, directory: Path, *, port: int = 0, connections: int = 10010, inflight: int = 1000) -> None:
+        """A `port` of 0 takes a free one; the MQTT 3.1.1 listener always does."""
         _need("iotcore")
-        self._directory, self._connections, self._inflight = directory, connections, inflight
+        self._directory, self._wanted, self._connections, self._inflight = directory, port, connections, inflight
         self.port = self.v4_port = 0
         self._child: Child | None = None
 
     def start(self) -> Self:
         for attempt in range(1, _ATTEMPTS + 1):
             self.port, self.v4_port = free_ports(2)
+            self.port = self._wanted or self.port
             config = self._directory / "rumqttd.toml"
             config.write_text(self._config(), encoding="utf-8")
             command = [sys.executable, "-P", "-m", "iotcore", "--config", str(config), "--log-level", "CRITICAL"]
@@ -204,11 +215,11 @@ class Brokers:
     removed again.
     """
 
-    def __init__(self, directory: Path | None = None, *, connections: int = 10010) -> None:
+    def __init__(self, directory: Path | None = None, *, mqtt_port: int = 0, connections: int = 10010) -> None:
         self._own = directory is None
         self.directory = Path(tempfile.mkdtemp(prefix="tocsin-brokers-")) if directory is None else directory
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._mqtt = MqttBroker(self.directory, connections=connections)
+        self._mqtt = MqttBroker(self.directory, port=mqtt_port, connections=connections)
         self._log = LogBroker(self.directory)
 
     @property

@@ -1,4 +1,4 @@
-"""Runs one program and never lets it outlive the process that asked for it: `python leash.py PROGRAM ARGUMENT...`.
+"""Runs one program and never lets it outlive the process that asked for it: `python leash.py SECONDS PROGRAM ARGUMENT...`.
 
 The asking process holds our standard input. When that closes, however it died, the program is asked to end and,
 three seconds later, killed. On Linux the program also dies with this process. Run as a file of its own: it imports
@@ -23,27 +23,28 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _end(child: subprocess.Popen[bytes], patience: float) -> None:
     with contextlib.suppress(ProcessLookupError):
         child.terminate()
     try:
-        child.wait(3)
+        child.wait(patience)
     except subprocess.TimeoutExpired:
         child.kill()
 
 
-def _watch(child: subprocess.Popen[bytes]) -> None:
+def _watch(child: subprocess.Popen[bytes], patience: float) -> None:
     while os.read(0, 4096):
         pass
-    _end(child)
+    _end(child, patience)
 
 
 def main() -> int:
     """The program's own exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent)  # noqa: PLW1509
-    signal.signal(signal.SIGTERM, lambda *_: _end(child))
-    threading.Thread(target=_watch, args=(child,), daemon=True).start()
+    patience = float(sys.argv[1])
+    child = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent)  # noqa: PLW1509
+    signal.signal(signal.SIGTERM, lambda *_: _end(child, patience))
+    threading.Thread(target=_watch, args=(child, patience), daemon=True).start()
     return child.wait()
 
 
