@@ -32,6 +32,7 @@ _TOPIC_OF: Final[dict[type[Any], Topic]] = {
     Rejected: Topic.REJECTS,
 }
 _LONGEST_PAUSE: Final = 5.0
+_AWAY: Final = (KafkaError, OSError)
 
 
 class LogUnavailable(RuntimeError):
@@ -69,7 +70,7 @@ async def ensure_topics(settings: LogSettings, *, within: float = 60.0) -> None:
     while True:
         try:
             return await _ensure(settings, wanted)
-        except (KafkaError, OSError) as error:
+        except _AWAY as error:
             if time.monotonic() > deadline:
                 raise LogUnavailable(
                     f"the log at {settings.brokers} did not answer within {within:g} s: {error!r}; "
@@ -99,7 +100,7 @@ async def _ensure(settings: LogSettings, wanted: Sequence[TopicPlan]) -> None:
                     f"set log.partitions = {there[p.name]}, or move to new topics while nothing is in flight"
                 )
     finally:
-        with contextlib.suppress(KafkaError, OSError):
+        with contextlib.suppress(*_AWAY):
             await admin.close()
 
 
@@ -160,7 +161,7 @@ class LogWriter:
         try:
             producer = await self._started()
             futures = [await producer.send(r.topic, r.value, key=r.key, partition=r.partition) for r in records]
-        except (KafkaError, OSError) as error:
+        except (*_AWAY, AssertionError) as error:  # aiokafka asserts that the partition is there: topics may be coming
             await self._failed(error)
             return records
         answers = await asyncio.gather(*futures, return_exceptions=True)
@@ -173,7 +174,7 @@ class LogWriter:
         return [r for r, _ in wrong]
 
     async def _failed(self, error: BaseException) -> None:
-        if not isinstance(error, (KafkaError, OSError)):
+        if not isinstance(error, (*_AWAY, AssertionError)):
             raise error
         if self.healthy:
             self.healthy = False
@@ -192,7 +193,7 @@ class LogWriter:
                 try:
                     await producer.start()
                 except BaseException:
-                    with contextlib.suppress(KafkaError, OSError):
+                    with contextlib.suppress(*_AWAY):
                         await producer.stop()
                     raise
                 self._producer = producer
@@ -202,5 +203,5 @@ class LogWriter:
         """Lets go of the connection; a later write makes a new one."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            with contextlib.suppress(KafkaError, OSError, asyncio.TimeoutError):
+            with contextlib.suppress(*_AWAY, asyncio.TimeoutError):
                 await asyncio.wait_for(producer.stop(), 5)

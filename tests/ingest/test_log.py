@@ -92,7 +92,6 @@ def test_a_writer_waits_for_a_log_that_comes_later(tmp_path: Path, caplog: pytes
                 await asyncio.sleep(0.01)
             assert not waiting.done()
             await asyncio.to_thread(broker.start_again)
-            await ensure_topics(settings)
             await asyncio.wait_for(waiting, 20)
         assert await read(settings, Topic.SIGNALS, 0, 0, 1) == [b"kept"]
 
