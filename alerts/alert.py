@@ -50,9 +50,9 @@ class Handling(StrEnum):
 
 OVER: Final = frozenset({Handling.CLOSED, Handling.EVALUATED, Handling.FALSE_ALARM, Handling.MERGED, Handling.VOID, Handling.TEST, Handling.SUPPRESSED})  # fmt: skip
 
-# Every stage an alert keeps as an instant (DESIGN "An alert").
+# Every stage an alert keeps as an instant (DESIGN "An alert"), the first time it was reached; `rung_at` is when the bell was last opened.
 STAGES: Final = (
-    "event_at", "received_at", "raised_at", "shown_at", "first_notice_at", "acked_at", "dispatched_at", "sent_at", "delivered_at",
+    "event_at", "received_at", "raised_at", "rung_at", "shown_at", "first_notice_at", "acked_at", "dispatched_at", "sent_at", "delivered_at",
     "accepted_at", "contacted_at", "on_scene_at", "handled_at", "verified_at", "closed_at", "rated_at",
 )  # fmt: skip
 
@@ -85,7 +85,8 @@ class NoticeState(StrEnum):
 class Step:
     """One step of an escalation chain: after `after` seconds tell `target` over `channels`.
 
-    `target` is "grid" (the lowest staffed level at the alert's grid) or "up" (one staffed level above whoever was told before), or a role.
+    `target` is "grid" (the first asked of the lowest staffed level at the alert's grid), "all" (everybody of the level that was told last),
+    "up" (one staffed level above that), or a role. `after` counts from the instant at which the bell was opened.
     """
 
     after: float

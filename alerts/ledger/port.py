@@ -10,6 +10,7 @@ from typing import Protocol
 
 from alerts.alert import Alert, Entry, Notice
 from alerts.roster import Person, Roster
+from ingest.events import Place
 from ingest.registry import Device, Grid, Registry
 
 
@@ -21,14 +22,30 @@ class Conflict(RuntimeError):
     """Somebody changed the alert meanwhile: read it again and decide again."""
 
 
+class BadCursor(ValueError):
+    """A page was asked for with a cursor that no page gave out."""
+
+
 class Transaction(Protocol):
     """Reads and writes that happen together or not at all. Readers of it see what it has already written."""
 
     def alert(self, ident: str) -> Alert | None:
         """One alert, locked until the transaction ends where the database can."""
 
-    def open_alerts(self, *, townships: Sequence[str], kinds: Sequence[str]) -> list[Alert]:
-        """Every alert that is not over, of these townships and kinds: the candidates a signal may belong to."""
+    def open_alerts(
+        self, *, townships: Sequence[str], kinds: Sequence[str], near: Sequence[Place] = (), since: datetime | None = None
+    ) -> list[Alert]:
+        """Every alert that is not over, of these townships and kinds: the candidates a signal may belong to.
+
+        With `near`, only those in the grid of one of these places, or within about half a kilometre of the point of one (and perhaps a
+        little farther: the caller measures). With `since`, only those last seen at or after it. In a storm both keep the answer small.
+        """
+
+    def alerts(self, idents: Sequence[str]) -> list[Alert]:
+        """Several alerts at once, locked like one; unknown ids are passed over."""
+
+    def open_with(self, identities: Sequence[str]) -> list[Alert]:
+        """Every alert that is not over and has one of these identities (`Alert.identity`): an index lookup, cheap in a storm."""
 
     def holding(self, signal_keys: Sequence[str]) -> dict[str, str]:
         """Which of these signal keys were applied before, and to which alert (key -> alert id)."""
@@ -48,8 +65,11 @@ class Transaction(Protocol):
         Raises `Conflict` when somebody else has changed it.
         """
 
+    def save_all(self, changes: Sequence[tuple[Alert, Sequence[Entry]]]) -> list[Alert]:
+        """`save` for many alerts at once, in order, each at most once in `changes`; `Conflict` when any of them was changed meanwhile."""
+
     def queue(self, notices: Sequence[Notice]) -> int:
-        """Put notices in the outbox; one whose key exists is passed over. Returns how many were new."""
+        """Put notices in the outbox in the state they carry; one whose key exists is passed over. Returns how many were new."""
 
     def update(self, notice: Notice) -> None:
         """Write a notice's new state."""
@@ -99,11 +119,11 @@ class Ledger(Protocol):
     def lease_notices(self, now: datetime, *, limit: int, lease: timedelta) -> list[Notice]:
         """Queued notices that are due, worst level first, then oldest: each handed to one caller for `lease`. They are `sending` from now on.
 
-        A notice whose lease ran out (its sender died) is handed out again.
+        Every handing out adds one to `attempts`. A notice whose lease ran out (its sender died) is handed out again.
         """
 
     def due_escalations(self, now: datetime, *, limit: int, lease: timedelta) -> list[str]:
-        """Ids of alerts whose `escalate_at` has come, each handed to one caller for `lease`."""
+        """Ids of alerts whose `escalate_at` has come, each handed to one caller for `lease`. Saving the alert ends its lease."""
 
     def next_due(self) -> datetime | None:
         """When the next escalation or notice falls due, to sleep until then."""
