@@ -33,12 +33,18 @@ class Transaction(Protocol):
         """One alert, locked until the transaction ends where the database can."""
 
     def open_alerts(
-        self, *, townships: Sequence[str], kinds: Sequence[str], near: Sequence[Place] = (), since: datetime | None = None
+        self,
+        *,
+        townships: Sequence[str],
+        kinds: Sequence[str],
+        near: Sequence[Place] = (),
+        since: datetime | None = None,
     ) -> list[Alert]:
         """Every alert that is not over, of these townships and kinds: the candidates a signal may belong to.
 
-        With `near`, only those in the grid of one of these places, or within about half a kilometre of the point of one (and perhaps a
-        little farther: the caller measures). With `since`, only those last seen at or after it. In a storm both keep the answer small.
+        With `near`, only those in the grid of one of these places, or within about half a kilometre of the point of one
+        (and perhaps a little farther: the caller measures). With `since`, only those last seen at or after it. In a
+        storm both keep the answer small.
         """
 
     def alerts(self, idents: Sequence[str]) -> list[Alert]:

@@ -1,0 +1,10 @@
+"""Alembic's way in: `alerts.ledger.migrate` hands it an open connection, inside a transaction of its own."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from alerts.ledger.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.run_migrations()

@@ -1,0 +1,214 @@
+"""The ledger in SQL, SQLite or PostgreSQL. Holds `port.Ledger`; the statements a page or a sender asks for are here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_, update
+
+from alerts.alert import Alert, Entry, Notice, NoticeState
+from alerts.ledger import place, tables
+from alerts.ledger.engine import Database
+from alerts.ledger.migrate import migrate
+from alerts.ledger.port import BadCursor, Filter, Page, Transaction
+from alerts.ledger.rows import alert_of, entry_of, notice_of
+from alerts.ledger.tables import EPOCH, Instant
+from alerts.ledger.transaction import SqlTransaction, finish
+from alerts.roster import Person, Roster
+from ingest.registry import Device, Grid, Registry
+from streams.signal import Level
+
+_A: Final = tables.alert.c
+_O: Final = tables.outbox.c
+_T: Final = tables.timeline.c
+
+
+class SqlLedger:
+    """A ledger on one database. Every method may be called from any thread."""
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+        migrate(self._database.engine)
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        return self._transaction()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[SqlTransaction]:
+        with self._database.writing() as connection:
+            transaction = SqlTransaction(connection)
+            yield transaction
+            finish(transaction)
+
+    def alert(self, ident: str) -> Alert | None:
+        found = self._rows(select(tables.alert).where(_A.id == ident))
+        return alert_of(found[0]) if found else None
+
+    def page(self, wanted: Filter, *, limit: int = 50, cursor: str = "") -> Page:
+        statement = select(tables.alert).where(*_conditions(wanted))
+        if cursor:
+            statement = statement.where(_after(cursor))
+        statement = statement.order_by(_A.rank.desc(), _A.raised_at.desc(), _A.id.desc()).limit(limit + 1)
+        rows = self._rows(statement)
+        more = _cursor(rows[limit - 1]) if len(rows) > limit else ""
+        return Page(tuple(alert_of(row) for row in rows[:limit]), more)
+
+    def timeline(self, alert: str) -> list[Entry]:
+        return [entry_of(r) for r in self._rows(select(tables.timeline).where(_T.alert == alert).order_by(_T.seq))]
+
+    def entries_after(self, seq: int, *, limit: int = 500) -> list[Entry]:
+        statement = select(tables.timeline).where(_T.seq > seq).order_by(_T.seq).limit(limit)
+        return [entry_of(row) for row in self._rows(statement)]
+
+    def last_seq(self) -> int:
+        return int(self._rows(select(func.coalesce(func.max(_T.seq), 0)))[0][0])
+
+    def outbox(self, *, alert: str = "", states: Sequence[str] = (), limit: int = 200) -> list[Notice]:
+        """Newest first, except that one alert's notices come oldest first, as they were decided."""
+        statement = select(tables.outbox)
+        if states:
+            statement = statement.where(_O.state.in_([str(state) for state in states]))
+        if alert:
+            statement = statement.where(_O.alert == alert).order_by(_O.created_at, _O.step, _O.key)
+        else:
+            statement = statement.order_by(_O.created_at.desc(), _O.key.desc())
+        return [notice_of(row) for row in self._rows(statement.limit(limit))]
+
+    def notice_by_provider_id(self, provider_id: str) -> Notice | None:
+        found = self._rows(select(tables.outbox).where(_O.provider_id == provider_id).limit(1)) if provider_id else []
+        return notice_of(found[0]) if found else None
+
+    def lease_notices(self, now: datetime, *, limit: int, lease: timedelta) -> list[Notice]:
+        due = or_(
+            and_(_O.state == NoticeState.QUEUED.value, _O.due_at <= now),
+            and_(_O.state == NoticeState.SENDING.value, or_(_O.leased_until.is_(None), _O.leased_until <= now)),
+        )
+        # Said again in the words of the partial index, which is in the order that is wanted.
+        waiting = _O.state.in_(
+            [literal(s.value, literal_execute=True) for s in (NoticeState.QUEUED, NoticeState.SENDING)]
+        )
+        wanted = select(tables.outbox).where(waiting, due).order_by(_O.rank.desc(), _O.created_at, _O.key).limit(limit)
+        if not self._rows(wanted.limit(1)):  # an idle sender asks often: it takes no writer's turn
+            return []
+        with self._database.writing(in_order=False) as connection:
+            found = [notice_of(row) for row in connection.execute(wanted.with_for_update(skip_locked=True))]
+            leased = [replace(n, state=NoticeState.SENDING, attempts=n.attempts + 1) for n in found]
+            if leased:
+                connection.execute(
+                    update(tables.outbox)
+                    .where(_O.key.in_([n.key for n in leased]))
+                    .values(state=NoticeState.SENDING.value, attempts=_O.attempts + 1, leased_until=now + lease)
+                )
+        return leased
+
+    def due_escalations(self, now: datetime, *, limit: int, lease: timedelta) -> list[str]:
+        due = select(_A.id).where(_A.escalate_at <= now)
+        unheld = due.where(_A.leased_until.is_(None)).order_by(_A.escalate_at).limit(limit)
+        run_out = due.where(_A.leased_until <= now).order_by(_A.leased_until).limit(limit)
+        if not self._rows(unheld) and not self._rows(run_out):
+            return []
+        with self._database.writing(in_order=False) as connection:
+            ids: list[str] = []
+            for statement in (run_out, unheld):
+                ids += connection.execute(statement.with_for_update(skip_locked=True)).scalars()
+            ids = ids[:limit]
+            connection.execute(update(tables.alert).where(_A.id.in_(ids)).values(leased_until=now + lease))
+        return ids
+
+    def next_due(self) -> datetime | None:
+        queued, sending = (select(c).order_by(c).limit(1) for c in (_O.due_at, _O.leased_until))
+        unheld = select(_A.escalate_at).where(_A.leased_until.is_(None), _A.escalate_at.is_not(None))
+        held = select(_A.leased_until).where(_A.leased_until.is_not(None), _A.escalate_at.is_not(None))
+        asked: list[Select[Any]] = [
+            queued.where(_O.state == literal("queued", literal_execute=True)),
+            sending.where(_O.state == literal("sending", literal_execute=True), _O.leased_until.is_not(None)),
+            unheld.order_by(_A.escalate_at).limit(1),
+            held.order_by(_A.leased_until).limit(1),
+        ]
+        with self._database.reading() as connection:
+            found = [connection.execute(statement).scalar() for statement in asked]
+        return min((at for at in found if at is not None), default=None)
+
+    def registry(self) -> Registry:
+        with self._database.reading() as connection:
+            return place.registry(connection)
+
+    def roster(self) -> Roster:
+        with self._database.reading() as connection:
+            return place.roster(connection)
+
+    def place_version(self) -> int:
+        with self._database.reading() as connection:
+            return place.version(connection)
+
+    def replace_place(self, grids: Sequence[Grid], devices: Sequence[Device], people: Sequence[Person]) -> int:
+        with self._database.writing() as connection:
+            return place.put(connection, grids, devices, people)
+
+    def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:
+        statement = select(tables.alert).where(_A.raised_at >= since, _A.raised_at < until)
+        return [alert_of(row) for row in self._rows(statement.order_by(_A.raised_at, _A.id))]
+
+    def counts(self) -> dict[str, int]:
+        """Keys `open.<level>`, `notices.<state>`, `alerts.open`, `alerts.total`, `entries.total`."""
+        per_level = select(_A.rank, func.count()).where(_A.is_open == 1).group_by(_A.rank)
+        per_state = select(_O.state, func.count()).group_by(_O.state)
+        with self._database.reading() as connection:
+            ranks: dict[int, int] = dict(connection.execute(per_level).tuples().all())
+            states: dict[str, int] = dict(connection.execute(per_state).tuples().all())
+            total = connection.execute(select(func.count()).select_from(tables.alert)).scalar_one()
+            entries = connection.execute(select(func.coalesce(func.max(_T.seq), 0))).scalar_one()
+        return {
+            **{f"open.{level.value}": ranks.get(level.rank, 0) for level in Level},
+            **{f"notices.{state.value}": states.get(state.value, 0) for state in NoticeState},
+            "alerts.open": sum(ranks.values()),
+            "alerts.total": total,
+            "entries.total": entries,
+        }
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _rows(self, statement: Select[Any]) -> Sequence[Any]:
+        with self._database.reading() as connection:
+            return connection.execute(statement).all()
+
+
+def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.open_only:
+        found.append(_A.is_open == 1)
+    if wanted.levels:
+        found.append(_A.rank.in_([Level(level).rank for level in wanted.levels]))
+    for column, values in (
+        (_A.kind, wanted.kinds),
+        (_A.handling, wanted.handlings),
+        (_A.grid, wanted.grids),
+        (_A.township, wanted.townships),
+    ):
+        if values:
+            found.append(column.in_([str(value) for value in values]))
+    if wanted.subject:
+        named = select(tables.alert_subject.c.alert).where(tables.alert_subject.c.subject == wanted.subject)
+        found.append(_A.id.in_(named))
+    if wanted.since is not None:
+        found.append(_A.raised_at >= wanted.since)
+    return found
+
+
+def _cursor(row: Any) -> str:
+    return f"{row.rank}.{Instant().process_bind_param(row.raised_at, None)}.{row.id}"  # type: ignore[arg-type]
+
+
+def _after(cursor: str) -> ColumnElement[bool]:
+    try:
+        rank, raised_at, ident = cursor.split(".", 2)
+        raised = EPOCH + timedelta(microseconds=int(raised_at))
+        here = tuple_(literal(int(rank)), literal(raised, Instant), literal(ident))
+    except (ValueError, OverflowError) as error:
+        raise BadCursor(f"{cursor[:80]!r} is no cursor of a page of alerts: ask for the first page again") from error
+    return tuple_(_A.rank, _A.raised_at, _A.id) < here

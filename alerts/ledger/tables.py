@@ -1,0 +1,206 @@
+"""The ledger's tables, as SQLAlchemy sees them. `versions` builds them step by step; a test holds the two together.
+
+Instants are whole microseconds since 1970 in both databases: exact, ordered, and the same everywhere.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant as whole microseconds since 1970; it comes back in UTC."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        return None if value is None else (value - EPOCH) // MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+metadata: Final = MetaData()
+
+alert: Final = Table(
+    "alert",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("identity", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("rank", SmallInteger, nullable=False),
+    Column("is_open", SmallInteger, nullable=False),
+    Column("grid", Text, nullable=False),
+    Column("township", Text, nullable=False),
+    Column("lat", Float),
+    Column("lon", Float),
+    Column("cell", BigInteger),
+    Column("place_why", Text, nullable=False),
+    Column("condition", Text, nullable=False),
+    Column("handling", Text, nullable=False),
+    Column("origins", JSON, nullable=False),
+    Column("subjects", JSON, nullable=False),
+    Column("rules", JSON, nullable=False),
+    Column("signals", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("value", Float),
+    Column("marks", Integer, nullable=False),
+    Column("stages", JSON, nullable=False),
+    Column("raised_at", Instant, nullable=False),
+    Column("last_seen", Instant),
+    Column("assignee", Text, nullable=False),
+    Column("chain", JSON, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("escalate_at", Instant),
+    Column("leased_until", Instant),
+    Column("reached", Text, nullable=False),
+    Column("active_keys", JSON, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Index("alert_page", "rank", "raised_at", "id"),
+    Index("alert_page_open", "is_open", "rank", "raised_at", "id"),
+    Index("alert_grid", "grid", "is_open", "rank", "raised_at", "id"),
+    Index("alert_identity", "identity", "is_open"),
+    Index("alert_township", "township", "is_open", "kind"),
+    Index("alert_cell", "cell", "is_open", "kind"),
+    Index("alert_raised", "raised_at"),
+    Index(
+        "alert_due",
+        "leased_until",
+        "escalate_at",
+        sqlite_where=text("escalate_at IS NOT NULL"),
+        postgresql_where=text("escalate_at IS NOT NULL"),
+    ),
+)
+
+# Which devices, cameras and callers an alert speaks of: one device's alerts are asked for often.
+alert_subject: Final = Table(
+    "alert_subject",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("alert", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# Signals that were applied, so that a repeat changes nothing (law 3).
+signal_held: Final = Table(
+    "signal_held",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("alert", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+timeline: Final = Table(
+    "timeline",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("alert", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("detail", JSON, nullable=False),
+    Index("timeline_alert", "alert", "seq"),
+)
+
+_WAITING: Final = "state IN ('queued', 'sending')"
+
+outbox: Final = Table(
+    "outbox",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("alert", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("grid", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("rank", SmallInteger, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("provider_id", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("sent_at", Instant),
+    Column("delivered_at", Instant),
+    Column("finished_at", Instant),
+    Column("leased_until", Instant),
+    Index("outbox_alert", "alert", "created_at"),
+    Index("outbox_recent", "created_at"),
+    Index("outbox_provider", "provider_id"),
+    Index("outbox_waiting", "rank", "created_at", sqlite_where=text(_WAITING), postgresql_where=text(_WAITING)),
+    Index("outbox_due", "state", "due_at", sqlite_where=text(_WAITING), postgresql_where=text(_WAITING)),
+)
+
+grid: Final = Table(
+    "grid",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("parent", Text, nullable=False),
+    Column("rings", JSON, nullable=False),
+)
+
+device: Final = Table(
+    "device",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("gateway", Text, nullable=False),
+    Column("grid", Text, nullable=False),
+    Column("lat", Float),
+    Column("lon", Float),
+    Column("interval_s", Float),
+    Column("name", Text, nullable=False),
+)
+
+person: Final = Table(
+    "person",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("phone", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("grid", Text, nullable=False),
+    Column("order", Integer, nullable=False),
+    Column("channels", JSON, nullable=False),
+    Column("language", Text, nullable=False),
+)
+
+# One row: how often a place was imported.
+place_version: Final = Table(
+    "place_version",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+)

@@ -1,0 +1,235 @@
+"""One read-write transaction of the ledger.
+
+What is saved is gathered and written in a few large statements, at the end or before a reading that would need it: a
+storm is a few dozen statements, not hundreds of thousands. Writers come one after another (SQLite by its nature,
+PostgreSQL by an advisory lock), so a version once read cannot change under us, and the timeline's numbers become
+visible in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from alerts.alert import Alert, Entry, Notice
+from alerts.ledger import tables
+from alerts.ledger.port import Conflict
+from alerts.ledger.rows import alert_of, alert_row, cells_around, entry_row, notice_of, notice_row
+from ingest.events import Place
+
+_CHUNK: Final = 5000  # values in one IN list: SQLite takes 32,766 in a statement
+_ALERT: Final = tables.alert.c
+_OUTBOX: Final = tables.outbox.c
+_BY_ID: Final = select(tables.alert).where(_ALERT.id == bindparam("ident"))
+_SOME: Final = select(tables.alert).where(_ALERT.id.in_(bindparam("idents", expanding=True)))
+_VERSIONS: Final = select(_ALERT.id, _ALERT.version).where(_ALERT.id.in_(bindparam("idents", expanding=True)))
+_OPEN: Final = select(tables.alert).where(
+    _ALERT.is_open == 1,
+    _ALERT.kind.in_(bindparam("kinds", expanding=True)),
+    _ALERT.township.in_(bindparam("townships", expanding=True)),
+)
+_NAMED: Final = select(tables.alert).where(
+    _ALERT.is_open == 1, _ALERT.identity.in_(bindparam("identities", expanding=True))
+)
+_HELD: Final = select(tables.signal_held).where(tables.signal_held.c.key.in_(bindparam("keys", expanding=True)))
+_NOTICE: Final = select(tables.outbox).where(_OUTBOX.key == bindparam("ident")).with_for_update()
+_NOTICES: Final = (
+    select(tables.outbox)
+    .where(_OUTBOX.alert == bindparam("ident"))
+    .order_by(_OUTBOX.created_at, _OUTBOX.step, _OUTBOX.key)
+    .with_for_update()
+)
+_KNOWN: Final = select(_OUTBOX.key).where(_OUTBOX.key.in_(bindparam("keys", expanding=True)))
+
+
+def _change(table: Table, key: str) -> Any:
+    """The statement that writes every column of a row anew; the row's key travels as `row_key`."""
+    columns = {c.name: bindparam(c.name, type_=c.type) for c in table.columns if c.name != key}
+    return update(table).where(table.c[key] == bindparam("row_key")).values(columns)
+
+
+_CHANGE_ALERT: Final = _change(tables.alert, "id")
+_CHANGE_NOTICE: Final = _change(tables.outbox, "key")
+
+
+class SqlTransaction:
+    """Holds `port.Transaction`. Made and ended by `SqlLedger.transaction`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._seen: dict[str, Alert] = {}  # as they are now, with what this transaction has done to them
+        self._new: dict[str, Alert] = {}
+        self._changed: dict[str, Alert] = {}
+        self._subjects: list[dict[str, str]] = []
+        self._held: dict[str, str] = {}
+        self._entries: list[dict[str, Any]] = []
+        self._queued: dict[str, Notice] = {}
+
+    def alert(self, ident: str) -> Alert | None:
+        if ident not in self._seen:
+            row = self._connection.execute(_BY_ID, {"ident": ident}).first()
+            if row is None:
+                return None
+            self._seen[ident] = alert_of(row)
+        return self._seen[ident]
+
+    def open_alerts(
+        self,
+        *,
+        townships: Sequence[str],
+        kinds: Sequence[str],
+        near: Sequence[Place] = (),
+        since: datetime | None = None,
+    ) -> list[Alert]:
+        self._flush()
+        wanted = {"townships": list(set(townships)), "kinds": list(set(kinds))}
+        found: dict[str, Alert] = {}
+        for clause in _nearness(near):
+            statement = _OPEN if clause is None else _OPEN.where(clause)
+            statement = statement if since is None else statement.where(_ALERT.last_seen >= since)
+            for row in self._connection.execute(statement, wanted):
+                if row.id not in found:
+                    found[row.id] = self._seen.get(row.id) or alert_of(row)
+        self._seen.update(found)
+        return [found[ident] for ident in sorted(found)]
+
+    def alerts(self, idents: Sequence[str]) -> list[Alert]:
+        for missing in _chunks([ident for ident in idents if ident not in self._seen]):
+            for row in self._connection.execute(_SOME, {"idents": missing}):
+                self._seen[row.id] = alert_of(row)
+        return [self._seen[ident] for ident in dict.fromkeys(idents) if ident in self._seen]
+
+    def open_with(self, identities: Sequence[str]) -> list[Alert]:
+        self._flush()
+        found: list[Alert] = []
+        for wanted in _chunks(list(dict.fromkeys(identities))):
+            rows = self._connection.execute(_NAMED, {"identities": wanted})
+            found += [self._seen.get(row.id) or alert_of(row) for row in rows]
+        self._seen.update({alert.id: alert for alert in found})
+        return sorted(found, key=lambda alert: alert.id)
+
+    def holding(self, signal_keys: Sequence[str]) -> dict[str, str]:
+        found = {key: self._held[key] for key in signal_keys if key in self._held}
+        for keys in _chunks([key for key in signal_keys if key not in found]):
+            found.update({row.key: row.alert for row in self._connection.execute(_HELD, {"keys": keys})})
+        return found
+
+    def hold(self, keys: Mapping[str, str]) -> None:
+        self._held.update(keys)
+
+    def notices(self, alert: str) -> list[Notice]:
+        if any(notice.alert == alert for notice in self._queued.values()):
+            self._flush()
+        return [notice_of(row) for row in self._connection.execute(_NOTICES, {"ident": alert})]
+
+    def notice(self, key: str) -> Notice | None:
+        if key in self._queued:
+            return self._queued[key]
+        row = self._connection.execute(_NOTICE, {"ident": key}).first()
+        return None if row is None else notice_of(row)
+
+    def save(self, alert: Alert, entries: Sequence[Entry]) -> Alert:
+        return self.save_all([(alert, entries)])[0]
+
+    def save_all(self, changes: Sequence[tuple[Alert, Sequence[Entry]]]) -> list[Alert]:
+        versions = {ident: seen.version for alert, _ in changes if (seen := self._seen.get(ident := alert.id))}
+        for idents in _chunks([alert.id for alert, _ in changes if alert.id not in versions]):
+            versions.update({row.id: row.version for row in self._connection.execute(_VERSIONS, {"idents": idents})})
+        for alert, _ in changes:
+            if (held := versions.get(alert.id, 0)) != alert.version:
+                raise Conflict(
+                    f"alert {alert.id} has version {held} in the ledger, not {alert.version}: "
+                    "somebody changed it meanwhile; read it again and decide again"
+                )
+        return [self._gather(alert, entries) for alert, entries in changes]
+
+    def _gather(self, alert: Alert, entries: Sequence[Entry]) -> Alert:
+        before = self._seen.get(alert.id)
+        saved = replace(alert, version=alert.version + 1)
+        self._seen[alert.id] = saved
+        (self._new if alert.version == 0 or alert.id in self._new else self._changed)[alert.id] = saved
+        known = before.subjects if before else ()
+        self._subjects += [{"subject": s, "alert": alert.id} for s in alert.subjects if s not in known]
+        self.append(entries)
+        return saved
+
+    def queue(self, notices: Sequence[Notice]) -> int:
+        fresh = {notice.key: notice for notice in notices if notice.key not in self._queued}
+        for keys in _chunks(list(fresh)):
+            for known in self._connection.execute(_KNOWN, {"keys": keys}).scalars():
+                del fresh[known]
+        self._queued.update(fresh)
+        return len(fresh)
+
+    def update(self, notice: Notice) -> None:
+        if notice.key in self._queued:
+            self._queued[notice.key] = notice
+            return
+        row = notice_row(notice)
+        # A lease belongs to a notice that is on its way: in any other state nobody holds it.
+        statement = _CHANGE_NOTICE if notice.state != "sending" else _KEEP_LEASE
+        self._connection.execute(statement, {**row, "row_key": row.pop("key"), "leased_until": None})
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        self._entries += [entry_row(entry) for entry in entries]
+
+    def _flush(self) -> None:
+        """Write what was gathered; afterwards the database knows all that this transaction has said."""
+        self._write(tables.alert.insert(), [alert_row(alert) for alert in self._new.values()])
+        changed = [alert_row(alert) for alert in self._changed.values()]
+        self._write(_CHANGE_ALERT, [{**row, "row_key": row.pop("id")} for row in changed])
+        self._write(self._unless_known(tables.alert_subject), self._subjects)
+        held = [{"key": key, "alert": alert} for key, alert in self._held.items()]
+        self._write(self._unless_known(tables.signal_held), held)
+        self._write(tables.timeline.insert(), self._entries)
+        self._write(self._unless_known(tables.outbox), [notice_row(notice) for notice in self._queued.values()])
+        for gathered in (self._new, self._changed, self._subjects, self._held, self._entries, self._queued):
+            gathered.clear()
+
+    def _write(self, statement: Any, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self._connection.execute(statement, rows)
+
+    def _unless_known(self, table: Table) -> Any:
+        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
+        return dialect.insert(table).on_conflict_do_nothing()
+
+
+_KEEP_LEASE: Final = (
+    update(tables.outbox)
+    .where(_OUTBOX.key == bindparam("row_key"))
+    .values(
+        {
+            c.name: bindparam(c.name, type_=c.type)
+            for c in tables.outbox.columns
+            if c.name not in {"key", "leased_until"}
+        }
+    )
+)
+
+
+def finish(transaction: SqlTransaction) -> None:
+    """Write what a transaction has gathered, before its commit."""
+    transaction._flush()  # noqa: SLF001  # the other half of the same thing
+
+
+def _chunks(keys: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(keys), _CHUNK):
+        yield keys[start : start + _CHUNK]
+
+
+def _nearness(near: Sequence[Place]) -> list[ColumnElement[bool] | None]:
+    """The conditions that together find what is near some places, each with an index of its own; None is everywhere."""
+    if not near:
+        return [None]
+    grids = sorted({place.grid for place in near})
+    cells = sorted({cell for place in near if place.point for cell in cells_around(place.point)})
+    by_grid: list[ColumnElement[bool] | None] = [
+        _ALERT.grid.in_(grids[i : i + _CHUNK]) for i in range(0, len(grids), _CHUNK)
+    ]
+    return by_grid + [_ALERT.cell.in_(cells[i : i + _CHUNK]) for i in range(0, len(cells), _CHUNK)]
