@@ -39,10 +39,6 @@ $(VENV)/bench/.installed: $(STAMP) requirements-bench.lock
 	@$(VENV)/bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock >&2
 	@touch $@
 
-bench: $(STAMP) requirements-bench.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-bench.lock >&2
-	@touch $@
-
 bench: $(VENV)/bench/.installed  ## figures and ratios (ARGS="--json FILE")
 	@$(BIN)/tocsin bench $(ARGS)
 

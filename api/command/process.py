@@ -1,0 +1,79 @@
+"""`tocsin gateway`, `tocsin worker`, `tocsin api`: one process each, ended by SIGTERM or Ctrl-C after it has drained."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from api.settings import Settings, SettingsError, load
+
+Config = Annotated[Path | None, typer.Option("--config", help="tocsin.toml to read; the one in this folder when left out")]
+ReadyFile = Annotated[Path | None, typer.Option("--ready-file", help="A file to create once the process is ready")]
+Run = Callable[[Settings, asyncio.Event, Callable[[], None]], Awaitable[None]]
+
+CANNOT: Final = 2
+MISSING: Final = 3
+
+
+def settings_or_exit(config: Path | None) -> Settings:
+    """The settings, or every problem on stderr and exit code 2."""
+    try:
+        return load(config)
+    except SettingsError as error:
+        for problem in error.problems:
+            typer.echo(problem, err=True)
+        raise typer.Exit(CANNOT) from error
+
+
+def tell_log(level: int = logging.INFO) -> None:
+    """Logs go to stderr, one line each."""
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
+    for noisy in ("aiokafka", "httpx", "twilio", "alembic", "uvicorn.access", "faust", "mode"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+async def until_told(run: Run, settings: Settings, ready_file: Path | None) -> None:
+    """Run a process until a signal asks it to stop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    def ready() -> None:
+        logging.getLogger("tocsin").info("ready")
+        if ready_file is not None:
+            ready_file.parent.mkdir(parents=True, exist_ok=True)
+            ready_file.touch()
+
+    await run(settings, stop, ready)
+
+
+def serve(name: str, config: Path | None, ready_file: Path | None) -> None:
+    """One process from settings to its end."""
+    settings = settings_or_exit(config)
+    tell_log()
+    from api import compose
+
+    asyncio.run(until_told(getattr(compose, f"run_{name}"), settings, ready_file))
+
+
+def gateway(config: Config = None, ready_file: ReadyFile = None) -> None:
+    """Serve the wire: MQTT messages are acknowledged once the log has them. 网关"""
+    serve("gateway", config, ready_file)
+
+
+def worker(config: Config = None, ready_file: ReadyFile = None) -> None:
+    """Detect, conduct and deliver. 处理"""
+    serve("worker", config, ready_file)
+
+
+def api(config: Config = None, ready_file: ReadyFile = None) -> None:
+    """Serve the page, REST and the live stream. 接口"""
+    serve("api", config, ready_file)
