@@ -1,0 +1,127 @@
+"""From what a resident tells the hotline to a signal: words for fire, gas, people trapped and flood, in Chinese and English.
+
+A word counts where its clause says that it is so: not after a negation ("没有着火"), not in a phrase that only contains it ("火灾隐患",
+"fire hydrant"), and not at all in a call about a drill. Calls without such a word are counted and say nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field, ValidationError
+
+from ingest.events import Call
+from streams.detectors.pack import pack, unpack
+from streams.rules import InvalidRules, Name, Section
+from streams.signal import Level, Origin, Signal, signal_key
+
+SHIPPED: Final = Path(__file__).with_name("keywords.toml")
+RULE: Final = "hotline"
+_CLAUSES: Final = re.compile(r"[,，.。;；!！?？、\n\r\t:：]+|\s{2,}")
+_REACH: Final = 6  # how many characters before a word a Chinese negation may stand; an English one: words
+_LATIN: Final = re.compile(r"[ -~]+")
+
+
+class Kind(Section):
+    """The words of one kind of emergency."""
+
+    kind: Name
+    level: Level
+    words: tuple[str, ...] = Field(min_length=1)
+    phrases: tuple[str, ...] = ()
+
+
+class Keywords(Section):
+    """Everything a keywords file says."""
+
+    negations: tuple[str, ...] = ()
+    drills: tuple[str, ...] = ()
+    kind: tuple[Kind, ...] = Field(min_length=1)
+
+
+def load_keywords(path: Path | None = None) -> Keywords:
+    """The keywords in a file, or the shipped ones. Raises `InvalidRules` with file and key."""
+    path = path or SHIPPED
+    try:
+        return Keywords.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        lines = (f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise InvalidRules("\n".join(lines)) from error
+    except (OSError, ValueError) as error:
+        raise InvalidRules(f"{path}: cannot be used: {error}") from error
+
+
+def _any_of(words: tuple[str, ...]) -> re.Pattern[str]:
+    """A pattern that finds any of the words, longest first, English ones as whole words in any case."""
+    longest = sorted(words, key=len, reverse=True)
+    parts = [rf"\b{re.escape(w)}\b" if _LATIN.fullmatch(w) else re.escape(w) for w in longest]
+    return re.compile("|".join(parts) or r"(?!)", re.IGNORECASE)
+
+
+class Listener:
+    """Finds what kind of emergency a text speaks of."""
+
+    def __init__(self, keywords: Keywords) -> None:
+        self._drills = _any_of(keywords.drills)
+        self._denied = _any_of(
+            tuple(f"{no}{drill}" for no in ("不是", "并非", "not a ", "no ") for drill in keywords.drills)
+        )
+        latin = tuple(w for w in keywords.negations if _LATIN.fullmatch(w))
+        han = tuple(w for w in keywords.negations if not _LATIN.fullmatch(w))
+        self._before = re.compile(rf"(?:{_any_of(latin).pattern})(?:\s+\S+){{0,3}}\s*$|(?:{_any_of(han).pattern}).{{0,{_REACH}}}$", re.IGNORECASE)  # fmt: skip
+        self._kinds = tuple((k, _any_of(k.phrases), _any_of(k.words)) for k in keywords.kind)
+
+    def hear(self, text: str) -> tuple[Kind, str] | None:
+        """The first kind the text speaks of and the word that said so, or None."""
+        text = self._denied.sub(" ", text)
+        if self._drills.search(text):
+            return None
+        for kind, phrases, words in self._kinds:
+            for clause in _CLAUSES.split(phrases.sub("·", text)):
+                for match in words.finditer(clause):
+                    if not self._before.search(clause[: match.start()]):
+                        return kind, match.group().lower()
+        return None
+
+
+class Calls:
+    """The hotline's calls of one partition. Nothing is awaited, so there are no timers; what is kept are counts."""
+
+    def __init__(self, keywords: Keywords) -> None:
+        self._listener = Listener(keywords)
+        self.counts: Counter[str] = Counter()
+
+    def update(self, event: Call) -> list[Signal]:
+        """One call. A repeat gives the same signal with the same key. Muted calls say nothing."""
+        heard = None if event.marks.mutes else self._listener.hear(f"{event.category}。{event.text}")
+        self.counts[heard[0].kind if heard else ""] += 1
+        if heard is None:
+            return []
+        kind, word = heard
+        return [Signal(
+            signal_key(RULE, event.ident, event.observed_at),
+            kind.kind, kind.level, Origin.HOTLINE, event.ident, RULE,
+            event.observed_at, event.received_at, event.received_at, event.place,
+            text="hotline_call", marks=event.marks, evidence={"word": word, "channel": event.channel, "address": event.address},
+        )]  # fmt: skip
+
+    def due_at(self) -> datetime | None:
+        """Never: a call is heard at once."""
+        return None
+
+    def on_due(self, now: datetime) -> list[Signal]:  # noqa: ARG002
+        """Nothing: a call is heard at once."""
+        return []
+
+    def snapshot(self) -> bytes:
+        """The counts as bytes."""
+        return pack(dict(self.counts))
+
+    def restore(self, raw: bytes) -> None:
+        """Become what `snapshot` described; raises `BrokenSnapshot`."""
+        self.counts = Counter(unpack(raw))
