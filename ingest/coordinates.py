@@ -1,8 +1,9 @@
 """Coordinates come in a named datum and leave as WGS-84 (law 11): in China the datums differ by 300 to 700 metres.
 
-WGS-84 is what satellites, LoRa and most gateways speak. CGCS2000 (EPSG 4490), the national system of official Chinese data, differs
-from it by centimetres and is taken as the same. GCJ-02 is what Amap, Tencent and most Chinese applications speak, BD-09 is Baidu's
-further shift of GCJ-02. Neither of the last two is published; the formulas are the ones every open library has agreed upon since 2010.
+WGS-84 is what satellites, LoRa and most gateways speak. CGCS2000 (EPSG 4490), the national system of official Chinese
+data, differs from it by centimetres and is taken as the same. GCJ-02 is what Amap, Tencent and most Chinese applications
+speak, BD-09 is Baidu's further shift of GCJ-02. Neither of the last two is published; the formulas are the ones that
+every open library has agreed upon.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Datum(StrEnum):
 
     @classmethod
     def named(cls, text: str) -> Datum:
-        """The datum that a file or a payload names, however it is spelt: `GCJ-02`, `EPSG:4490`, `urn:ogc:def:crs:OGC:1.3:CRS84`.
+        """The datum that a file or a payload names: `GCJ-02`, `EPSG:4490`, `urn:ogc:def:crs:OGC:1.3:CRS84`, 国家2000.
 
         Raises `InvalidEvent` for anything that is not a datum in degrees, projected systems included.
         """
@@ -56,7 +57,10 @@ _NAMES: Final[dict[str, Datum]] = {
 
 
 def to_wgs84(lat: float, lon: float, datum: Datum) -> Point:
-    """The WGS-84 point of a pair in any datum, right to better than a centimetre. Raises `InvalidEvent` when it is no position."""
+    """The WGS-84 point of a pair in any datum, good to better than a centimetre.
+
+    Raises `InvalidEvent` when it is no position on earth.
+    """
     checked = Point(lat, lon)
     if datum is Datum.GCJ02:
         return _gcj02_to_wgs84(lat, lon)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -19,8 +19,9 @@ _CORNERS: Final = 3  # fewer enclose nothing
 class Places:
     """The outlines of one registry in an index. Build a new one when the registry changes; asking it never changes it.
 
-    Of several grids that cover a point the lowest level wins, then the smallest area, then the first code in order. A boundary belongs to
-    the grids on both sides of it, so the same rule decides there too: the answer never depends on the order in which grids were read.
+    Of several grids that cover a point the lowest level wins, then the smallest area, then the first code in order. A boundary
+    belongs to the grids on both sides of it and the same rule decides there, so that the answer never depends on the order in
+    which grids were read.
     """
 
     __slots__ = ("_codes", "_index", "_order", "_outlines", "_townships")
@@ -41,7 +42,10 @@ class Places:
         return len(self._codes)
 
     def locate(self, point: Point) -> Place | None:
-        """The place of a WGS-84 point, found by its coordinates; None when no grid covers it (the caller sends it to the catcher)."""
+        """The place of a WGS-84 point, found by its coordinates.
+
+        None when no grid covers it: the caller sends it to the catcher.
+        """
         ranks = self._covering(point)
         if not len(ranks):
             return None
@@ -67,7 +71,7 @@ class Places:
 
 
 def outline(rings: Iterable[Ring]) -> Any:
-    """The shape that a grid's rings enclose: a ring inside another one is a hole in it, one inside a hole an island (even-odd rule).
+    """The shape that a grid's rings enclose: a ring inside another is a hole, one inside a hole an island (even-odd rule).
 
     Never fails: a ring of fewer than three corners is passed over and a shape that crosses itself is mended.
     """
@@ -86,6 +90,14 @@ def rings_of(shape: Any) -> tuple[tuple[tuple[float, float], ...], ...]:
         for part in parts
         for ring in (part.exterior, *part.interiors)
     )
+
+
+def overlapping(shapes: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Pairs of codes whose shapes touch or overlap, the smaller shape first, each pair once."""
+    codes = sorted(shapes, key=lambda code: (shapes[code].area, code))
+    index = shapely.STRtree([shapes[code] for code in codes])
+    pairs = index.query([shapes[code] for code in codes], predicate="intersects").T.tolist()
+    return sorted((codes[small], codes[large]) for small, large in pairs if small < large)
 
 
 def centre(grid: Grid) -> Point | None:

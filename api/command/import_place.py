@@ -1,4 +1,4 @@
-"""`tocsin import`: read grids, devices and people, show everything that is wrong, and put the place in force when nothing is."""
+"""`tocsin import`: read grids, devices and people, show all that is wrong, and put the place in force when nothing is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from rich.console import Console
@@ -101,9 +101,15 @@ def show(problems: Sequence[Problem], done: dict[str, Any], console: Console) ->
     if errors:
         console.print(f"[red]{len(errors)} errors[/red]: nothing was changed. Mend the lines above and import again.")
         return
-    told = ", ".join(_told(kind, Change(**done[kind])) for kind in ("grids", "devices", "people"))
-    verb = "[green]in force[/green]" if done["written"] else "nothing to change" if not done["dry_run"] else "would be"
-    console.print(f"{verb}: {told} (version {done['version']})", highlight=False)
+    verb = (
+        "[green]in force[/green]"
+        if done["written"]
+        else "sound, nothing written"
+        if done["dry_run"]
+        else "nothing to change"
+    )
+    told = [_told(kind, Change(**done[kind])) for kind in ("grids", "devices", "people") if any(done[kind].values())]
+    console.print(f"{verb} (version {done['version']}): {'; '.join(told)}", highlight=False)
 
 
 def _told(kind: str, change: Change) -> str:
@@ -133,9 +139,11 @@ def _ledger(url: str) -> Ledger:
     try:
         return open_ledger(url)
     except (LedgerUnavailable, ValueError) as error:
-        _leave(f"the ledger at {url.split('@')[-1]} cannot be opened: {error}; set ledger.url in tocsin.toml", MISSING)
+        _leave(
+            f"the ledger at {url.rpartition('@')[2]} cannot be opened: {error}; set ledger.url in tocsin.toml", MISSING
+        )
 
 
-def _leave(what: str, code: int) -> Any:
+def _leave(what: str, code: int) -> NoReturn:
     typer.echo(what, err=True)
     raise typer.Exit(code)
