@@ -170,8 +170,8 @@ def _cameras(grids: list[Grid], devices: tuple[Device, ...], vacant: set[str], l
 
 # Who answers on each level, first asked first.
 _POSTS: Final = {
-    GridLevel.MICRO: ("leader",),
-    GridLevel.GRID: ("leader", "worker"),
+    GridLevel.MICRO: ("grid_leader",),
+    GridLevel.GRID: ("grid_leader", "grid_worker"),
     GridLevel.VILLAGE: ("village_head",),
     GridLevel.TOWNSHIP: ("duty_officer",),
     GridLevel.COUNTY: ("duty_officer", "catcher"),

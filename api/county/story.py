@@ -136,7 +136,7 @@ _CALM: Final[dict[str, _Calm]] = {
     },
     "heat": lambda habit, luck: {"temperature": _near(luck, AMBIENT - 2 + 4 * habit, 0.2, 1)},
     "gas": lambda habit, luck: {"gas": _near(luck, 0.6 + 0.6 * habit, 0.1, 2), "co": _near(luck, 1.5 + habit, 0.3, 1)},
-    "water": lambda habit, luck: {"water_level": _near(luck, 0.8 + 0.6 * habit, 0.005, 3)},
+    "water": lambda habit, luck: {"water_level": _near(luck, 0.01 + 0.03 * habit, 0.002, 3)},
     "tilt": lambda habit, luck: {"tilt": _near(luck, 0.2 + 0.3 * habit, 0.02, 2)},
     "door": lambda habit, luck: {"open": luck.random() < 0.3, "battery": round(72 + 25 * habit)},
 }
