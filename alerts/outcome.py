@@ -1,0 +1,94 @@
+"""What deciding gives back: the alert as it is now, what goes on the timeline, and what must be done about people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from alerts.alert import Alert, Entry, Handling, Reason
+from alerts.commands import Move
+
+
+class Why(StrEnum):
+    """Reasons on the timeline. `alerts/words` has a sentence in each language for every one of them."""
+
+    SAME_EPISODE = "same_episode"  # the same episode of the same device
+    SAME_SUBJECT = "same_subject"  # the same device under the same rule
+    SAME_GRID = "same_grid"
+    NEAR = "near"
+    FIRST_SIGN = "first_sign"  # nothing open fits
+    FUSED = "fused"  # different senses agree
+    ALREADY_RINGING = "already_ringing"
+    ACKNOWLEDGED = "acknowledged"
+    WORSE = "worse"
+    RETURNED_TO_NORMAL = "returned_to_normal"
+    POLICY_SILENT = "policy_silent"  # the policy rings nobody at this level
+    NOBODY = "nobody"
+    VACANT = "vacant"  # a level of the tree without people
+    UNPLACED = "unplaced"  # no grid: the catcher
+    TOP = "top"  # nobody above: the top again
+    NO_ROLE = "no_role"
+    CHANNEL_UNUSED = "channel_unused"
+    PERSON_UNKNOWN = "person_unknown"
+    CHAIN_ENDED = "chain_ended"
+    UNREACHABLE = "unreachable"
+    PROVIDER = "provider"
+    TEST = "test"
+    LATE = "late"
+    OVER = "over"
+
+
+class NotAllowed(RuntimeError):
+    """A move that the table of transitions does not have from here. Nothing was changed. The message is one sentence."""
+
+    def __init__(self, sentence: str, *, handling: Handling | None = None, move: Move | None = None) -> None:
+        super().__init__(sentence)
+        self.handling = handling
+        self.move = move
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Ring step `step` of the alert's chain."""
+
+    reason: Reason
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyPerson:
+    """Tell one person, by id; an empty id is whoever answers for the grid."""
+
+    person: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Every notice of the alert that has not left yet goes, for this reason (law 6)."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TellToldPeople:
+    """Everybody who was told hears that it is over; `notice` narrows it to the receiver of one notice that left too late to be called back."""
+
+    why: str
+    notice: str = ""
+
+
+Effect = Notify | NotifyPerson | Cancel | TellToldPeople
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of one step. An unchanged alert without entries and effects means that nothing happened."""
+
+    alert: Alert
+    entries: tuple[Entry, ...] = ()
+    effects: tuple[Effect, ...] = ()
+
+    def after(self, entry: Entry, *effects: Effect) -> Outcome:
+        """The same outcome with something that comes before it."""
+        return Outcome(self.alert, (entry, *self.entries), (*effects, *self.effects))

@@ -1,0 +1,215 @@
+"""Policies: who is rung when, what belongs together, and what makes a thing worse. Read from a strict TOML file.
+
+A policy is per kind of alert. The chain of a case is a snapshot taken when its bell opens, so that an edit of the file never changes
+a running case; people, on the other hand, are asked for at each step, so that somebody who left is not rung any more.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from alerts.alert import Step
+from streams.signal import Level
+
+SHIPPED: Final = Path(__file__).with_name("policies.toml")
+LOOPS: Final = 5
+
+
+class PolicyError(ValueError):
+    """A policy file that cannot be used. `problems` has one sentence each, with file and key."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """When a signal belongs to an alert that is already open. Without `place`, only the same device under the same rule does."""
+
+    place: bool = False
+    radius: float = 0.0  # metres
+    window: timedelta = timedelta(minutes=15)  # since the last evidence
+    cap: timedelta = timedelta(hours=24)  # since the alert was raised
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything that is decided per kind."""
+
+    kind: str
+    name: str  # kind and the file's version, as kept on the alert
+    chains: Mapping[Level, tuple[Step, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    merging: Merging = Merging()
+    fusion_origins: int = 0  # this many different senses together make it `fusion_level`; 0 is never
+    fusion_level: Level = Level.RED
+
+    def chain(self, level: Level) -> tuple[Step, ...]:
+        """The escalation chain of a level; empty when nobody is rung at it."""
+        return self.chains.get(level, ())
+
+    def fused(self, origins: int) -> Level | None:
+        """The level that so many different senses make together."""
+        return self.fusion_level if self.fusion_origins and origins >= self.fusion_origins else None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Seconds within which a stage should be reached, for response metrics."""
+
+    told: float
+    acknowledged: float
+    handled: float
+    closed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """A whole policy file."""
+
+    version: str
+    kinds: Mapping[str, Policy]
+    default: Policy
+    targets: Mapping[Level, Target] = field(default_factory=lambda: MappingProxyType({}))
+
+    def policy(self, kind: str) -> Policy:
+        """The policy of a kind; a kind that the file does not name gets the default one."""
+        return self.kinds.get(kind) or self.default
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Step(_Table):
+    after: Annotated[float, Field(ge=0)]
+    target: Annotated[str, Field(min_length=1)]
+    channels: Annotated[tuple[str, ...], Field(min_length=1)]
+
+    def value(self, later: float = 0.0) -> Step:
+        return Step(self.after + later, self.target, self.channels)
+
+
+class _Chain(_Table):
+    steps: tuple[_Step, ...] = ()
+    loops: Annotated[int, Field(ge=1, le=LOOPS)] = 1
+    loop_after: Annotated[float, Field(ge=0)] = 0.0
+    final: _Step | None = None  # after the last loop: `after` counts from its last step
+
+    @model_validator(mode="after")
+    def _in_order(self) -> _Chain:
+        times = [step.after for step in self.steps]
+        if times != sorted(times):
+            raise ValueError(f"steps must come in the order of their times, got {times}; sort them")
+        if self.loops > 1 and not self.loop_after > (times[-1] if times else 0.0):
+            raise ValueError("loop_after must be later than the last step, so that loops do not overlap; raise it")
+        return self
+
+    def value(self) -> tuple[Step, ...]:
+        """The loops written out, so that a case carries its whole chain."""
+        steps = [step.value(turn * self.loop_after) for turn in range(self.loops) for step in self.steps]
+        if self.final:
+            steps.append(self.final.value(steps[-1].after if steps else 0.0))
+        return tuple(steps)
+
+
+class _Merging(_Table):
+    place: bool = False
+    radius_m: Annotated[float, Field(ge=0, le=500)] = 0.0
+    window_s: Annotated[float, Field(gt=0)] = 900.0
+    cap_s: Annotated[float, Field(gt=0)] = 86400.0
+
+    def value(self) -> Merging:
+        return Merging(self.place, self.radius_m, timedelta(seconds=self.window_s), timedelta(seconds=self.cap_s))
+
+
+class _Fusion(_Table):
+    origins: Annotated[int, Field(ge=2, le=4)]
+    level: Level
+
+
+class _Kind(_Table):
+    levels: dict[Level, _Chain] = {}
+    merge: _Merging | None = None
+    fusion: _Fusion | None = None
+
+
+class _Target(_Table):
+    told: Annotated[float, Field(gt=0)]
+    acknowledged: Annotated[float, Field(gt=0)]
+    handled: Annotated[float, Field(gt=0)]
+    closed: Annotated[float, Field(gt=0)]
+
+
+class _File(_Table):
+    version: Annotated[str, Field(min_length=1)]
+    levels: dict[Level, _Chain]
+    merge: _Merging = _Merging()
+    kinds: dict[str, _Kind] = {}
+    targets: dict[Level, _Target] = {}
+
+    @model_validator(mode="after")
+    def _red_rings(self) -> _File:
+        if not self.levels.get(Level.RED, _Chain()).steps:
+            raise ValueError("levels.red.steps is empty: red must always ring somebody; give it at least one step")
+        silent = [
+            kind
+            for kind, table in self.kinds.items()
+            if Level.RED in table.levels and not table.levels[Level.RED].steps
+        ]
+        if silent:
+            raise ValueError(
+                f"kinds.{silent[0]}.levels.red.steps is empty: red must always ring somebody; give it at least one step"
+            )
+        return self
+
+    def policy(self, kind: str, table: _Kind) -> Policy:
+        chains = {level: chain.value() for level, chain in (self.levels | table.levels).items()}
+        merging = (table.merge or self.merge).value()
+        policy = Policy(kind, f"{kind}/{self.version}", MappingProxyType(chains), merging)
+        if table.fusion is None:
+            return policy
+        return Policy(kind, policy.name, policy.chains, merging, table.fusion.origins, table.fusion.level)
+
+    def value(self) -> Policies:
+        kinds = {kind: self.policy(kind, table) for kind, table in self.kinds.items()}
+        targets = {level: Target(**table.model_dump()) for level, table in self.targets.items()}
+        return Policies(
+            self.version, MappingProxyType(kinds), self.policy("default", _Kind()), MappingProxyType(targets)
+        )
+
+
+def parse_policies(text: str, name: str = "policies.toml") -> Policies:
+    """The policies in a file's text; `PolicyError` names `name` and the key of everything that is wrong."""
+    try:
+        return _File.model_validate(tomllib.loads(text), strict=False).value()
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError([f"{name}: not TOML: {error}"]) from error
+    except ValidationError as error:
+        raise PolicyError([_sentence(name, dict(item)) for item in error.errors()]) from error
+
+
+def load_policies(path: Path | None = None) -> Policies:
+    """The policies in `path`, or the shipped ones. Raises `PolicyError`."""
+    file = path or SHIPPED
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyError(
+            [f"{file}: cannot be read: {error}; name a file that can, or leave notify.policies out"]
+        ) from error
+    return parse_policies(text, str(file))
+
+
+def _sentence(name: str, item: Mapping[str, Any]) -> str:
+    key = ".".join(str(part) for part in item["loc"] if part != "[key]")
+    said = "no such key" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
+    return f"{name}: {key or 'file'}: {said}"
