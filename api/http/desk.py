@@ -1,0 +1,66 @@
+"""What the routes stand on: the parts the composition root hands to `create_app`, and how a route gets at them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, Protocol
+
+import orjson
+from fastapi import Depends, Request, Response
+
+from alerts.alert import Alert, NoticeState
+from alerts.commands import Command
+from alerts.ledger.port import Ledger
+from alerts.roster import Roster
+from alerts.settings import NotifySettings
+from ingest.clock import Clock
+from ingest.events import Call
+from ingest.registry import Registry
+from streams.series.port import Series
+
+
+class Conducting(Protocol):
+    """What the API asks of `alerts.conduct.Conductor`."""
+
+    def command(self, alert_id: str, command: Command, now: datetime) -> Alert: ...
+    def bulk(self, ids: Sequence[str], command: Command, now: datetime) -> dict[str, Any]: ...
+    def receipt(
+        self, notice_key: str, state: NoticeState, now: datetime, *, provider_id: str = "", error: str = ""
+    ) -> None: ...
+    def answered(self, notice_key: str, now: datetime, digit: str) -> Alert: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything the routes need. `registry` and `roster` are asked each time, so an import shows without a restart.
+
+    `publish_call` validates a hotline call with the dialect of the MQTT door and returns it when the log has it;
+    without it calls are refused with 503. `counts` adds figures to `/metrics`; each of `checks` says "" when its part
+    is well, else what is wrong.
+    """
+
+    ledger: Ledger
+    conductor: Conducting
+    registry: Callable[[], Registry]
+    roster: Callable[[], Roster]
+    series: Series
+    clock: Clock
+    notify: NotifySettings
+    publish_call: Callable[[dict[str, Any]], Awaitable[Call]] | None = None
+    counts: Callable[[], Mapping[str, float]] | None = None
+    checks: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+
+
+def _desk(request: Request) -> Desk:
+    found: Desk = request.app.state.desk
+    return found
+
+
+TheDesk = Annotated[Desk, Depends(_desk)]
+
+
+def answer(body: object, status: int = 200, **headers: str) -> Response:
+    """A JSON response; instants are ISO 8601 with their offset."""
+    return Response(orjson.dumps(body), status, headers, media_type="application/json")
