@@ -21,7 +21,10 @@ class TwilioSettings(Section):
     account_sid: str = ""
     auth_token: SecretStr = SecretStr("")
     sender: str = Field("", title="The number or messaging service that texts and calls come from")
-    base_url: str = Field("", title="Another provider of the same interface, such as the local telephone network of a demo; empty is Twilio")
+    base_url: str = Field(
+        "",
+        title="Another provider of the same interface, such as the local telephone network of a demo; empty is Twilio",
+    )
     timeout: float = Field(5.0, gt=0)
     validity: int = Field(300, ge=60, title="Seconds after which an undelivered text is worth nothing")
 
@@ -29,8 +32,12 @@ class TwilioSettings(Section):
 class NotifySettings(Section):
     """How people are told."""
 
-    channels: tuple[str, ...] = Field(("log",), title="Channels in use: log, sms, voice. The log channel only writes a line")
-    policies: Path | None = Field(None, title="TOML file with escalation policies; the shipped ones are used without it")
+    channels: tuple[str, ...] = Field(
+        ("log",), title="Channels in use: log, sms, voice. The log channel only writes a line"
+    )
+    policies: Path | None = Field(
+        None, title="TOML file with escalation policies; the shipped ones are used without it"
+    )
     language: str = Field("zh", pattern="^(zh|en)$", title="Language of notices to people who have chosen none")
     public_url: str = Field("", title="Address under which the provider reaches this API, for receipts and key presses")
     twilio: TwilioSettings = TwilioSettings()
@@ -41,5 +48,8 @@ class NotifySettings(Section):
             missing = [n for n in ("account_sid", "sender") if not getattr(self.twilio, n)]
             missing += [] if self.twilio.auth_token.get_secret_value() else ["auth_token"]
             if missing or not self.public_url:
-                raise ValueError("channels sms and voice need " + ", ".join([*(f"twilio.{m}" for m in missing), *(() if self.public_url else ("public_url",))]))
+                raise ValueError(
+                    "channels sms and voice need "
+                    + ", ".join([*(f"twilio.{m}" for m in missing), *(() if self.public_url else ("public_url",))])
+                )
         return self

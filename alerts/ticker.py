@@ -1,4 +1,7 @@
-"""The two loops beside the agents: escalations that fall due, and stage timings that go to the series. Both only ask and act; they decide nothing."""
+"""The two loops beside the agents: escalations that fall due, and stage timings that go to the series.
+
+Both only ask and act; they decide nothing.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from streams.series.port import Series, SeriesRefused, SeriesUnavailable
 log = logging.getLogger(__name__)
 LONGEST_SLEEP: Final = 0.5  # seconds: an escalation set by another process is noticed within this
 LEDGER_PAUSE: Final = 2.0
+LOOK_BACK: Final = 5000  # entries
 
 
 async def escalate(conduct: Callable[[datetime], int], ledger: Ledger, clock: Clock, stop: asyncio.Event) -> None:
@@ -34,9 +38,12 @@ async def escalate(conduct: Callable[[datetime], int], ledger: Ledger, clock: Cl
         await _sleep(stop, max(pause, 0.02))
 
 
-async def record_timings(ledger: Ledger, series: Series, clock: Clock, stop: asyncio.Event) -> None:
-    """Follow the timeline and write the timings of every alert that moved. Writing again changes nothing, so it starts over at each start."""
-    seq = 0
+async def record_timings(ledger: Ledger, series: Series, stop: asyncio.Event) -> None:
+    """Follow the timeline and write the timings of every alert that moved, until `stop`.
+
+    Writing again changes nothing, so after a restart it goes some way back instead of remembering where it was.
+    """
+    seq = max(await asyncio.to_thread(ledger.last_seq) - LOOK_BACK, 0)
     away = False
     while not stop.is_set():
         try:

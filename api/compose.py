@@ -10,17 +10,17 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from alerts.channels.contract import Channel
+from alerts.conduct import Conductor
+from alerts.sender import Sender
 
 from alerts import ticker
 from alerts.channels import build_channels
-from alerts.channels.contract import Channel
-from alerts.conduct import Conductor
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Ledger
 from alerts.policy import load_policies
 from alerts.roster import Roster
-from alerts.sender import Sender
 from alerts.words import load_words
 from api.seal import Seal
 from api.settings import Settings
@@ -70,7 +70,12 @@ class PlaceBook:
         while not stop.is_set():
             try:
                 if await asyncio.to_thread(self.refresh):
-                    log.info("place read: version=%s grids=%s devices=%s", self._version, len(self._registry.grids), len(self._registry.devices))
+                    log.info(
+                        "place read: version=%s grids=%s devices=%s",
+                        self._version,
+                        len(self._registry.grids),
+                        len(self._registry.devices),
+                    )
             except Exception:  # a ledger that is away for a while must not stop a gateway that has its registry
                 log.exception("the place could not be read again; the last one stays in force")
             try:
@@ -153,8 +158,9 @@ async def run_gateway(settings: Settings, stop: asyncio.Event, ready: Ready) -> 
 
 async def run_worker(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
     """The worker: Faust agents, and beside them the sender, the escalations and the stage timings."""
-    from streams.rules import RulesFile
     from streams.worker import run_worker as serve
+
+    from streams.rules import RulesFile
 
     parts = open_parts(settings)
     sender = Sender(parts.ledger, parts.conductor, channels_of(settings), roster=parts.book.roster, clock=parts.clock)
@@ -170,7 +176,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
         parts.book.follow,
         send,
         lambda stop: ticker.escalate(parts.conductor.escalate, parts.ledger, parts.clock, stop),
-        lambda stop: ticker.record_timings(parts.ledger, parts.series, parts.clock, stop),
+        lambda stop: ticker.record_timings(parts.ledger, parts.series, stop),
     ]
     try:
         await serve(
@@ -211,7 +217,11 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
         notify=settings.notify,
         publish_call=publisher_of_calls(settings, parts, writer),
     )
-    server = uvicorn.Server(uvicorn.Config(app, host=settings.api.host, port=settings.api.port, log_config=None, timeout_graceful_shutdown=2))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, host=settings.api.host, port=settings.api.port, log_config=None, timeout_graceful_shutdown=2
+        )
+    )
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the process has its own
     serving = asyncio.create_task(server.serve())
     try:

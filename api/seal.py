@@ -14,7 +14,9 @@ class Seal:
     """Seals and opens telephone numbers. Without a secret a number is not kept at all: only its masked form travels."""
 
     def __init__(self, secret: str) -> None:
-        key = base64.urlsafe_b64encode(hashlib.blake2b(secret.encode(), digest_size=32, person=b"tocsin-caller").digest())
+        key = base64.urlsafe_b64encode(
+            hashlib.blake2b(secret.encode(), digest_size=32, person=b"tocsin-caller").digest()
+        )
         self._fernet = Fernet(key) if secret else None
 
     def __call__(self, number: str) -> tuple[str, str]:

@@ -41,7 +41,9 @@ class ClockSettings(Section):
 class Settings(BaseSettings):
     """Everything a Tocsin process can be told."""
 
-    model_config = SettingsConfigDict(env_prefix="TOCSIN_", env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TOCSIN_", env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
+    )
 
     mqtt: MqttSettings = MqttSettings()
     log: LogSettings = LogSettings()
@@ -52,7 +54,10 @@ class Settings(BaseSettings):
     notify: NotifySettings = NotifySettings()
     api: ApiSettings = ApiSettings()
     clock: ClockSettings = ClockSettings()
-    secret: SecretStr = Field(SecretStr(""), title="Key that encrypts caller numbers and signs pages; make one with `tocsin check --new-secret`")
+    secret: SecretStr = Field(
+        SecretStr(""),
+        title="Key that encrypts caller numbers and signs pages; make one with `tocsin check --new-secret`",
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -88,7 +93,11 @@ def load(path: Path | None = None) -> Settings:
     class FileSettings(Settings):
         model_config = SettingsConfigDict(toml_file=file if file.exists() else None)
 
-    unknown = [f"environment: {name}: no such section or key" for name in os.environ if name.startswith("TOCSIN_") and not _known(name)]
+    unknown = [
+        f"environment: {name}: no such section or key"
+        for name in os.environ
+        if name.startswith("TOCSIN_") and not _known(name)
+    ]
     if unknown:
         raise SettingsError(unknown)
     try:

@@ -64,7 +64,7 @@ class Part:
     command: list[str]
     child: Child | None = None
     starts: int = 0
-    started_at: float = 0.0
+    failures: int = 0  # times in a row that it died before it was ready
     not_before: float = 0.0
 
 
@@ -105,7 +105,9 @@ class Stack:
             self.stop()
             raise
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def _start(self) -> Self:
@@ -160,7 +162,6 @@ class Stack:
     def _run(self, part: Part) -> None:
         self._ready(part.name).unlink(missing_ok=True)
         part.starts += 1
-        part.started_at = time.monotonic()
         env = {**{k: v for k, v in os.environ.items() if not k.startswith("TOCSIN_")}, **self._env}
         part.child = Child(part.name, part.command, self.data_dir / "log" / f"{part.name}.log", env=env, patience=12.0)
 
@@ -170,19 +171,27 @@ class Stack:
             if part.child is None or part.child.code() is not None or time.monotonic() > deadline:
                 path = self.data_dir / "log" / f"{part.name}.log"
                 tail = path.read_text(encoding="utf-8", errors="replace")[-1500:]
-                raise StackFailed(f"the {part.name} did not come up within {READY_WITHIN:g} s; its log {path} ends:\n{tail}")
+                raise StackFailed(
+                    f"the {part.name} did not come up within {READY_WITHIN:g} s; its log {path} ends:\n{tail}"
+                )
             time.sleep(0.02)
 
     def _keep(self) -> None:
-        """Start again what died, each time after a longer pause, until the stack stops."""
+        """Start again what died, until the stack stops: at once when it had been ready, after ever longer pauses when it never was."""
         while not self._halt.wait(0.1):
             now = time.monotonic()
             for part in self._parts.values():
                 code = part.child.code() if part.child else None
                 if part.child is not None and code is not None:
-                    lived = now - part.started_at
-                    pause = 0.0 if lived > LONGEST_PAUSE else min(0.5 * 2 ** min(part.starts - 1, 6), LONGEST_PAUSE)
-                    log.warning("the %s ended with code %s after %.0f s; it starts again in %.1f s", part.name, code, lived, pause)
+                    part.failures = 0 if self._ready(part.name).exists() else part.failures + 1
+                    pause = min(0.5 * 2 ** (part.failures - 1), LONGEST_PAUSE) if part.failures else 0.0
+                    log.warning(
+                        "the %s ended with code %s; it starts again in %.1f s (see %s)",
+                        part.name,
+                        code,
+                        pause,
+                        part.child.log,
+                    )
                     part.child.stop()
                     part.child, part.not_before = None, now + pause
                 if part.child is None and now >= part.not_before and not self._halt.is_set():

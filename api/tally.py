@@ -19,7 +19,10 @@ FOLLOWED: Final = (Topic.READINGS, *EVENTS, Topic.SIGNALS)
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """`kept` are distinct messages: a telemetry message is one (device, observed_at), however many metrics it held. `repeats` came more than once."""
+    """`kept` are distinct messages: a telemetry message is one (device, observed_at), however many metrics it held.
+
+    `repeats` are those that came more than once.
+    """
 
     kept: int
     rejected: int
@@ -37,7 +40,10 @@ async def tally(settings: LogSettings) -> Tally:
         if topic == Topic.READINGS:
             frame = Frame.decode(value)
             rows += len(frame)
-            found = {(frame.devices[d].device, int(at)) for d, at in zip(frame.device.tolist(), frame.observed_at.tolist(), strict=True)}
+            found = {
+                (frame.devices[d].device, int(at))
+                for d, at in zip(frame.device.tolist(), frame.observed_at.tolist(), strict=True)
+            }
             total += len(found)
             messages |= found
         else:
@@ -56,7 +62,9 @@ def _identity(value: bytes) -> bytes:
 
 
 async def _everything(settings: LogSettings, topics: tuple[str, ...]):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.brokers, enable_auto_commit=False, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.brokers, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
     await consumer.start()
     try:
         parts = [TopicPartition(topic, p) for topic in topics for p in range(settings.partitions)]

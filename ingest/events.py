@@ -229,7 +229,9 @@ def _read(name: str, value: Any) -> Any:
     if name in _TIMES:
         return datetime.fromisoformat(value).astimezone(UTC)
     if name == "place":
-        return Place(value["grid"], value["township"], Point(**value["point"]) if value["point"] else None, value["why"])
+        return Place(
+            value["grid"], value["township"], Point(**value["point"]) if value["point"] else None, value["why"]
+        )
     if name == "marks":
         return Mark(value)
     if name == "standing":

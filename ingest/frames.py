@@ -21,7 +21,14 @@ MAGIC: Final = b"TF1\n"
 _HEAD: Final = struct.Struct("<4sI")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_COLUMNS: Final = (("device", "<i4"), ("metric", "<i2"), ("marks", "<u2"), ("observed_at", "<i8"), ("received_at", "<i8"), ("value", "<f8"))
+_COLUMNS: Final = (
+    ("device", "<i4"),
+    ("metric", "<i2"),
+    ("marks", "<u2"),
+    ("observed_at", "<i8"),
+    ("received_at", "<i8"),
+    ("value", "<f8"),
+)
 
 
 def to_micros(at: datetime) -> int:
@@ -77,7 +84,14 @@ class Frame:
         builder = FrameBuilder()
         for reading in readings:
             origin = Origin.of(reading)
-            builder.add(origin, reading.metric, int(reading.marks), to_micros(reading.observed_at), to_micros(reading.received_at), reading.value)
+            builder.add(
+                origin,
+                reading.metric,
+                int(reading.marks),
+                to_micros(reading.observed_at),
+                to_micros(reading.received_at),
+                reading.value,
+            )
         return builder.close()
 
     def row(self, index: int) -> Frame:
@@ -108,7 +122,9 @@ class Frame:
             "devices": [[o.device, o.device_kind, o.grid, o.township, o.gateway, o.lat, o.lon] for o in self.devices],
             "metrics": self.metrics,
         })  # fmt: skip
-        return b"".join((_HEAD.pack(MAGIC, len(header)), header, *(getattr(self, name).tobytes() for name, _ in _COLUMNS)))
+        return b"".join(
+            (_HEAD.pack(MAGIC, len(header)), header, *(getattr(self, name).tobytes() for name, _ in _COLUMNS))
+        )
 
     @classmethod
     def decode(cls, raw: bytes) -> Frame:
@@ -126,7 +142,12 @@ class Frame:
             frame = cls(devices, tuple(header["metrics"]), *columns)
         except (struct.error, KeyError, TypeError, ValueError) as error:
             raise InvalidEvent(f"a broken frame of {len(raw)} bytes: {error}") from error
-        if n and (frame.device.max() >= len(devices) or frame.device.min() < 0 or frame.metric.max() >= len(frame.metrics) or frame.metric.min() < 0):
+        if n and (
+            frame.device.max() >= len(devices)
+            or frame.device.min() < 0
+            or frame.metric.max() >= len(frame.metrics)
+            or frame.metric.min() < 0
+        ):
             raise InvalidEvent("a broken frame: a row points past its name tables")
         return frame
 
@@ -142,10 +163,17 @@ class FrameBuilder:
     def _reset(self) -> None:
         self._devices: dict[Origin, int] = {}
         self._metrics: dict[str, int] = {}
-        self._columns: tuple[list[int], list[int], list[int], list[int], list[int], list[float]] = ([], [], [], [], [], [])
+        self._columns: tuple[list[int], list[int], list[int], list[int], list[int], list[float]] = (
+            [],
+            [],
+            [],
+            [],
+            [],
+            [],
+        )
         self.size = 0
 
-    def add(self, origin: Origin, metric: str, marks: int, observed_at: int, received_at: int, value: float) -> None:  # noqa: PLR0917
+    def add(self, origin: Origin, metric: str, marks: int, observed_at: int, received_at: int, value: float) -> None:
         """One row. Instants in microseconds; the value must be finite."""
         device, metrics, mark, observed, received, values = self._columns
         device.append(self._devices.setdefault(origin, len(self._devices)))

@@ -31,7 +31,10 @@ class GridLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """One node of the grid tree. `rings` are its polygons' outer rings in WGS-84 as (lon, lat) pairs, empty when it has no outline."""
+    """One node of the grid tree. `rings` are its outline in WGS-84 as (lon, lat) pairs, empty when it has none.
+
+    Even-odd rule: a ring inside another one is a hole in it (`ingest.places.outline`).
+    """
 
     code: str
     name: str

@@ -22,11 +22,17 @@ class MqttSettings(Section):
     username: str = ""
     password: SecretStr = SecretStr("")
     ca_file: Path | None = Field(None, title="CA that signed the broker's certificate; setting it turns TLS on")
-    client_id: str = Field("tocsin-gateway", min_length=1, title="Stable: the broker keeps unacknowledged messages under it")
+    client_id: str = Field(
+        "tocsin-gateway", min_length=1, title="Stable: the broker keeps unacknowledged messages under it"
+    )
     filters: tuple[str, ...] = Field(("tocsin/#",), min_length=1, title="Topic filters to subscribe to")
-    lane: Literal["auto", "fast", "stock"] = Field("auto", title="fast cuts PUBLISH packets itself; stock is paho's own way; auto falls back")
+    lane: Literal["auto", "fast", "stock"] = Field(
+        "auto", title="fast cuts PUBLISH packets itself; stock is paho's own way; auto falls back"
+    )
     max_unacknowledged: int = Field(5000, ge=1, title="Messages in hand before the gateway stops reading the wire")
-    session_expiry: int = Field(7 * 86400, ge=60, title="Seconds the broker keeps the session while the gateway is away")
+    session_expiry: int = Field(
+        7 * 86400, ge=60, title="Seconds the broker keeps the session while the gateway is away"
+    )
     keepalive: int = Field(30, ge=5)
 
 
@@ -44,6 +50,10 @@ class GatewaySettings(Section):
     """How the gateway reads messages."""
 
     profiles: Path | None = Field(None, title="TOML file with source profiles beside the shipped ones")
-    late_after: float = Field(300, gt=0, title="Seconds after which a reading is old on arrival: it corrects the record and never rings")
-    ahead_limit: float = Field(60, gt=0, title="Seconds a device's clock may run ahead before the gateway's clock stands in")
+    late_after: float = Field(
+        300, gt=0, title="Seconds after which a reading is old on arrival: it corrects the record and never rings"
+    )
+    ahead_limit: float = Field(
+        60, gt=0, title="Seconds a device's clock may run ahead before the gateway's clock stands in"
+    )
     frame_rows: int = Field(500, ge=1, le=5000, title="Rows at which a frame closes even if the wire has more")

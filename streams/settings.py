@@ -15,7 +15,9 @@ class WorkerSettings(Section):
 
     rules: Path | None = Field(None, title="TOML file with detection rules; the shipped ones are used without it")
     snapshot_every: float = Field(5.0, gt=0, title="Seconds between snapshots of detector state")
-    stall_limit: float = Field(30.0, gt=0, title="Seconds of lag without movement after which the process leaves to be restarted")
+    stall_limit: float = Field(
+        30.0, gt=0, title="Seconds of lag without movement after which the process leaves to be restarted"
+    )
     session_timeout: float = Field(6.0, gt=0)
     heartbeat: float = Field(1.5, gt=0)
 
@@ -33,5 +35,5 @@ class SeriesSettings(Section):
     @model_validator(mode="after")
     def _influx_needs_an_address(self) -> SeriesSettings:
         if self.store == "influx" and not (self.url and self.token.get_secret_value()):
-            raise ValueError("store = \"influx\" needs url and token")
+            raise ValueError('store = "influx" needs url and token')
         return self

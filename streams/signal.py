@@ -58,7 +58,7 @@ class Signal:
     event_at: datetime
     received_at: datetime
     raised_at: datetime
-    place: Place = Place()
+    place: Place = field(default_factory=Place)
     active: bool = True
     value: float | None = None
     text: str = ""
@@ -91,9 +91,18 @@ def decode(raw: bytes) -> Signal:
         body = orjson.loads(raw)
         known = {f.name: body[f.name] for f in fields(Signal) if f.name in body}
         place = known["place"]
-        known["place"] = Place(place["grid"], place["township"], Point(**place["point"]) if place["point"] else None, place["why"])
+        known["place"] = Place(
+            place["grid"], place["township"], Point(**place["point"]) if place["point"] else None, place["why"]
+        )
         for name in ("event_at", "received_at", "raised_at"):
             known[name] = datetime.fromisoformat(known[name]).astimezone(UTC)
-        return Signal(**{**known, "level": Level(known["level"]), "origin": Origin(known["origin"]), "marks": Mark(known["marks"])})
+        return Signal(
+            **{
+                **known,
+                "level": Level(known["level"]),
+                "origin": Origin(known["origin"]),
+                "marks": Mark(known["marks"]),
+            }
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidEvent(f"not a signal of schema {SCHEMA}: {error!r}") from error

@@ -9,7 +9,12 @@ import typer
 
 from api.command import bench, check, demo, doctor, import_place, process, replay, simulate, up
 
-app = typer.Typer(name="tocsin", no_args_is_help=True, add_completion=False, help="The alarm bell of a city governed by grids · 网格城市的警钟")
+app = typer.Typer(
+    name="tocsin",
+    no_args_is_help=True,
+    add_completion=False,
+    help="The alarm bell of a city governed by grids · 网格城市的警钟",
+)
 app.command("demo")(demo.demo)
 app.command("up")(up.up)
 app.command("gateway")(process.gateway)

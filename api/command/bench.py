@@ -19,11 +19,19 @@ def suites() -> dict[str, Callable[[], list[Row]]]:
     """Every part of the bench by name."""
     from api.bench import detectors, gateway, ledger, memory, path
 
-    return {"gateway": gateway.run, "detectors": detectors.run, "path": path.run, "memory": memory.run, "ledger": ledger.run}
+    return {
+        "gateway": gateway.run,
+        "detectors": detectors.run,
+        "path": path.run,
+        "memory": memory.run,
+        "ledger": ledger.run,
+    }
 
 
 def bench(
-    only: Annotated[list[str] | None, typer.Option(help="Only these parts: gateway, detectors, path, memory, ledger")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only these parts: gateway, detectors, path, memory, ledger")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows to this file as well")] = None,
 ) -> None:
     """Measure, and print each figure with what it was measured against. 基准"""
@@ -36,7 +44,16 @@ def bench(
         rows += run()
     table = Table("name", "value", "unit", "against", "ratio", "note")
     for row in rows:
-        table.add_row(row.name, f"{row.value:,.4g}" if abs(row.value) < 1000 else f"{row.value:,.0f}", row.unit, row.against, f"{row.ratio:.2f}" if row.ratio else "", row.note)
+        table.add_row(
+            row.name,
+            f"{row.value:,.4g}" if abs(row.value) < 1000 else f"{row.value:,.0f}",
+            row.unit,
+            row.against,
+            f"{row.ratio:.2f}" if row.ratio else "",
+            row.note,
+        )
     Console(width=160).print(table)
     if json_file is not None:
-        json_file.write_text(json.dumps({"rows": [asdict(row) for row in rows]}, ensure_ascii=False, indent=1), encoding="utf-8")
+        json_file.write_text(
+            json.dumps({"rows": [asdict(row) for row in rows]}, ensure_ascii=False, indent=1), encoding="utf-8"
+        )

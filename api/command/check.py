@@ -16,9 +16,10 @@ from api.settings import Settings, SettingsError, load
 
 def problems_of(settings: Settings) -> list[str]:
     """Every problem in the files the settings name, one sentence each with file and key."""
+    from ingest.dialects.mapped import load_profiles
+
     from alerts.policy import load_policies
     from alerts.words import load_words
-    from ingest.dialects.mapped import load_profiles
     from streams.rules import load_rules
 
     checks: list[tuple[str, Callable[[], object]]] = [
@@ -34,7 +35,9 @@ def problems_of(settings: Settings) -> list[str]:
         except (ValueError, OSError) as error:
             found += [f"{key}: {line}" for line in str(error).splitlines()]
     if not settings.secret.get_secret_value():
-        found.append("note: secret is not set: callers' numbers are shown masked and not kept (make one with `tocsin check --new-secret`)")
+        found.append(
+            "note: secret is not set: callers' numbers are shown masked and not kept (make one with `tocsin check --new-secret`)"
+        )
     return found
 
 
@@ -64,5 +67,9 @@ def check(
         for note in notes:
             console.print(f"[yellow]·[/yellow] {note}", highlight=False)
         where = config or Path("tocsin.toml")
-        console.print(f"[red]{len(problems)} problems[/red]" if problems else f"[green]✓[/green] everything {where} says can be used")
+        console.print(
+            f"[red]{len(problems)} problems[/red]"
+            if problems
+            else f"[green]✓[/green] everything {where} says can be used"
+        )
     raise typer.Exit(1 if problems else 0)

@@ -56,7 +56,9 @@ class Show:
         """Bring everything up, in the order in which it is needed."""
         leaders = {p.phone for p in self.county.people if p.role == "grid_leader"}
         url = f"http://127.0.0.1:{self.port}"
-        self.telephones = room.enter_context(TelephoneNetwork(SID, "demo", answers=lambda to, _nth: None if to in leaders else "1"))
+        self.telephones = room.enter_context(
+            TelephoneNetwork(SID, "demo", answers=lambda to, _nth: None if to in leaders else "1")
+        )
         overrides: dict[str, Any] = {
             "api": {"port": self.port},
             "secret": "demo",
@@ -65,7 +67,12 @@ class Show:
                 "channels": ("sms", "voice"),
                 "policies": str(POLICIES),
                 "public_url": url,
-                "twilio": {"account_sid": SID, "auth_token": "demo", "sender": "+10000000000", "base_url": self.telephones.url},
+                "twilio": {
+                    "account_sid": SID,
+                    "auth_token": "demo",
+                    "sender": "+10000000000",
+                    "base_url": self.telephones.url,
+                },
             },
         }
         place = (self.county.grids, (*self.county.devices,), self.county.people)
@@ -121,7 +128,9 @@ def reached(until: Until) -> Callable[[Ledger], bool]:
 
 
 def _settled(ledger: Ledger, alert: Alert) -> bool:
-    return alert.handling in {Handling.CLOSED, Handling.EVALUATED} and not ledger.outbox(alert=alert.id, states=UNSETTLED)
+    return alert.handling in {Handling.CLOSED, Handling.EVALUATED} and not ledger.outbox(
+        alert=alert.id, states=UNSETTLED
+    )
 
 
 def _every() -> Any:
@@ -146,7 +155,9 @@ def demo(
         signal.signal(number, lambda *_: halt.set())
     try:
         with ExitStack() as room:
-            folder = data or Path(room.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-demo-", ignore_cleanup_errors=True)))
+            folder = data or Path(
+                room.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-demo-", ignore_cleanup_errors=True))
+            )
             show = Show(seed, folder, port, lambda line: console.print(f"[dim]{line}[/dim]"))
             show.start(room)
             if not headless:

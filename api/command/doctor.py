@@ -37,7 +37,12 @@ def _mqtt(settings: Settings) -> Finding:
         with socket.create_connection(address, timeout=3):
             return Finding("mqtt", True, f"{address[0]}:{address[1]} accepts connections")
     except OSError as error:
-        return Finding("mqtt", False, f"{address[0]}:{address[1]}: {error}", "start the broker, or set mqtt.host and mqtt.port; `tocsin up` starts one here")
+        return Finding(
+            "mqtt",
+            False,
+            f"{address[0]}:{address[1]}: {error}",
+            "start the broker, or set mqtt.host and mqtt.port; `tocsin up` starts one here",
+        )
 
 
 async def _topics(settings: Settings) -> tuple[set[str], bool]:
@@ -62,11 +67,23 @@ def _log(settings: Settings) -> Finding:
     try:
         names, through = asyncio.run(asyncio.wait_for(_topics(settings), 20))
     except Exception as error:  # whatever the client raises, the finding is the same: the log cannot be asked
-        return Finding("log", False, f"{settings.log.brokers}: {error or type(error).__name__}", "start Kafka, or set log.brokers")
+        return Finding(
+            "log", False, f"{settings.log.brokers}: {error or type(error).__name__}", "start Kafka, or set log.brokers"
+        )
     missing = sorted(set(Topic) - names)
     if missing:
-        return Finding("log", False, f"topics are missing: {', '.join(missing)}", "start the gateway or the worker once: they create them")
-    return Finding("log", through, "the worker has digested everything" if through else "the worker is behind", "" if through else "is `tocsin worker` running?")
+        return Finding(
+            "log",
+            False,
+            f"topics are missing: {', '.join(missing)}",
+            "start the gateway or the worker once: they create them",
+        )
+    return Finding(
+        "log",
+        through,
+        "the worker has digested everything" if through else "the worker is behind",
+        "" if through else "is `tocsin worker` running?",
+    )
 
 
 def _ledger(settings: Settings) -> Finding:
@@ -79,9 +96,16 @@ def _ledger(settings: Settings) -> Finding:
         finally:
             ledger.close()
     except Exception as error:  # any database's own exception means the same here
-        return Finding("ledger", False, f"{type(error).__name__}: {error}".splitlines()[0], "check ledger.url and the database; `tocsin up` makes one here")
+        return Finding(
+            "ledger",
+            False,
+            f"{type(error).__name__}: {error}".splitlines()[0],
+            "check ledger.url and the database; `tocsin up` makes one here",
+        )
     if not registry.grids:
-        return Finding("ledger", False, "there is no place in it", "read grids, devices and people with `tocsin import`")
+        return Finding(
+            "ledger", False, "there is no place in it", "read grids, devices and people with `tocsin import`"
+        )
     said = ", ".join(f"{k} {v}" for k, v in sorted(counts.items()))
     return Finding("ledger", True, f"{len(registry.grids)} grids, {len(registry.devices)} devices; {said}")
 
@@ -96,7 +120,12 @@ def _series(settings: Settings) -> Finding:
         finally:
             series.close()
     except Exception as error:  # any store's own exception means the same here
-        return Finding("series", False, f"{type(error).__name__}: {error}".splitlines()[0], "check [series]; alerts do not depend on it")
+        return Finding(
+            "series",
+            False,
+            f"{type(error).__name__}: {error}".splitlines()[0],
+            "check [series]; alerts do not depend on it",
+        )
     return Finding("series", True, f"{settings.series.store}: {kept} readings")
 
 
@@ -104,7 +133,12 @@ def _disk(settings: Settings) -> Finding:
     folder = settings.series.path.parent if settings.series.path.parent.exists() else Path()
     free = shutil.disk_usage(folder).free
     well = free >= LEAST_DISK
-    return Finding("disk", well, f"{free / (1 << 30):.1f} GiB free at {folder}", "" if well else "make room: ledger and series need it")
+    return Finding(
+        "disk",
+        well,
+        f"{free / (1 << 30):.1f} GiB free at {folder}",
+        "" if well else "make room: ledger and series need it",
+    )
 
 
 CHECKS: Final[tuple[Callable[[Settings], Finding], ...]] = (_mqtt, _log, _ledger, _series, _disk)

@@ -14,7 +14,9 @@ import typer
 
 from api.settings import Settings, SettingsError, load
 
-Config = Annotated[Path | None, typer.Option("--config", help="tocsin.toml to read; the one in this folder when left out")]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="tocsin.toml to read; the one in this folder when left out")
+]
 ReadyFile = Annotated[Path | None, typer.Option("--ready-file", help="A file to create once the process is ready")]
 Run = Callable[[Settings, asyncio.Event, Callable[[], None]], Awaitable[None]]
 
@@ -34,7 +36,9 @@ def settings_or_exit(config: Path | None) -> Settings:
 
 def tell_log(level: int = logging.INFO) -> None:
     """Logs go to stderr, one line each."""
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
+    logging.basicConfig(
+        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+    )
     for noisy in ("aiokafka", "httpx", "twilio", "alembic", "uvicorn.access", "faust", "mode"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

@@ -36,9 +36,13 @@ def up(
         signal.signal(number, lambda *_: done.set())
     try:
         with Stack(data, plan, progress=lambda part: console.print(f"[dim]starting {part} …[/dim]")) as stack:
-            console.print(f"[bold]Tocsin is up.[/bold] Page: {stack.api_url} · MQTT 5: port {mqtt_port} on this machine (see docs/gateways.md)")
+            console.print(
+                f"[bold]Tocsin is up.[/bold] Page: {stack.api_url} · MQTT 5: port {mqtt_port} on this machine (see docs/gateways.md)"
+            )
             if not stack.ledger.registry().grids:
-                console.print("There is no place yet: `tocsin import --config …` reads grids, devices and people. Until then everything goes to the catcher.")
+                console.print(
+                    "There is no place yet: `tocsin import` reads grids, devices and people. Until then all goes to the catcher."
+                )
             console.print("Ctrl-C ends it.")
             done.wait()
     except (EmbeddedMissing, BrokerFailed, StackFailed) as error:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from alerts.metrics import response
+
 from alerts.alert import Alert, Entry, Notice
 from alerts.ledger.port import Ledger
-from alerts.metrics import response
 from api.tally import Tally
 
 STAGES: Final = ("event_at", "received_at", "raised_at", "first_notice_at", "acked_at", "handled_at", "closed_at")
@@ -48,7 +49,9 @@ def alert_row(alert: Alert, notices: Sequence[Notice], timeline: Sequence[Entry]
     }
 
 
-def account(ledger: Ledger, *, seed: int, seconds_to_first_alert: float | None, published: int, counted: Tally, now: datetime) -> dict[str, Any]:
+def account(
+    ledger: Ledger, *, seed: int, seconds_to_first_alert: float | None, published: int, counted: Tally, now: datetime
+) -> dict[str, Any]:
     """The whole account. `lost` is what was published and acknowledged by the broker but is neither kept nor rejected in the log."""
     alerts = ledger.stage_rows(now - timedelta(days=1), now + timedelta(seconds=1))
     return {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import httpx
 
@@ -35,7 +35,7 @@ class Crew:
         self._due: dict[str, tuple[str, float]] = {}  # alert -> the handling it waits in, and for how many more seconds
         self._thread = threading.Thread(target=self._work, name="crew", daemon=True)
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -47,7 +47,11 @@ class Crew:
         with httpx.Client(base_url=self._url, timeout=5.0, trust_env=False) as client:
             while not self._halt.wait(POLL):
                 try:
-                    for alert in client.get("/api/v1/alerts", params={"open": "true", "limit": 50}).raise_for_status().json()["alerts"]:
+                    for alert in (
+                        client.get("/api/v1/alerts", params={"open": "true", "limit": 50})
+                        .raise_for_status()
+                        .json()["alerts"]
+                    ):
                         self._look(client, alert)
                 except httpx.HTTPError as error:
                     log.info("the crew cannot reach the API just now: %s", error)

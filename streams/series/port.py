@@ -57,7 +57,9 @@ class Series(Protocol):
     def write_timings(self, timings: Sequence[Timing]) -> int:
         """Store stage timings; returns how many."""
 
-    def readings(self, device: str, metric: str, start: datetime, stop: datetime, *, buckets: int = 300) -> list[Sample]:
+    def readings(
+        self, device: str, metric: str, start: datetime, stop: datetime, *, buckets: int = 300
+    ) -> list[Sample]:
         """A device's metric between two instants (start included, stop not) in at most `buckets` equal buckets; empty ones are left out."""
 
     def timings(self, stage: str, start: datetime, stop: datetime) -> list[Timing]:

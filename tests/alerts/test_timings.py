@@ -15,7 +15,15 @@ def at(seconds: float) -> datetime:
 
 
 def alert(**stages: float) -> Alert:
-    return Alert("a", "i", "fire", Level.RED, Place("g", "t"), origins=("sensor",), stages={f"{k}_at": at(v) for k, v in stages.items()})
+    return Alert(
+        "a",
+        "i",
+        "fire",
+        Level.RED,
+        Place("g", "t"),
+        origins=("sensor",),
+        stages={f"{k}_at": at(v) for k, v in stages.items()},
+    )
 
 
 def test_the_machine_is_measured_from_the_event_and_people_from_the_raise() -> None:
