@@ -31,7 +31,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one state of the ledger."""
-        with _plain_errors(), self.engine.connect() as connection:
+        with plain_errors(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -43,7 +43,7 @@ class Database:
         if self.sqlite and not self._turn.acquire(timeout=PATIENCE):
             raise LedgerUnavailable(f"another write to the ledger has not ended in {PATIENCE:.0f} s: try again")
         try:
-            with _plain_errors(), self._writer() as connection, connection.begin():
+            with plain_errors(), self._writer() as connection, connection.begin():
                 if in_order and not self.sqlite:
                     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITERS})
                 yield connection
@@ -60,7 +60,7 @@ class Database:
 
 
 @contextmanager
-def _plain_errors() -> Iterator[None]:
+def plain_errors() -> Iterator[None]:
     """The database's errors as the port names them."""
     try:
         yield

@@ -21,15 +21,19 @@ _AROUND: Final = 36_000  # cells around the earth
 _NOTICE_FIELDS: Final = tuple(f.name for f in fields(Notice))
 
 
-def cell(lat: float, lon: float) -> int:
+def cell(point: Point) -> int:
     """The number of the hundredth-of-a-degree cell a point stands in."""
-    return math.floor(lat * _CELLS) * _AROUND + math.floor(lon * _CELLS) % _AROUND
+    return _number(math.floor(point.lat * _CELLS), math.floor(point.lon * _CELLS))
 
 
 def cells_around(point: Point) -> list[int]:
-    """A point's own cell and its eight neighbours: everything within 500 m is in them, up to 60 degrees of latitude."""
-    steps = (-1 / _CELLS, 0.0, 1 / _CELLS)
-    return [cell(point.lat + north, point.lon + east) for north in steps for east in steps]
+    """A point's own cell and its eight neighbours: all within 500 m is in them, up to 60 degrees of latitude."""
+    row, column = math.floor(point.lat * _CELLS), math.floor(point.lon * _CELLS)
+    return [_number(row + north, column + east) for north in (-1, 0, 1) for east in (-1, 0, 1)]
+
+
+def _number(row: int, column: int) -> int:
+    return row * _AROUND + column % _AROUND
 
 
 def alert_row(alert: Alert) -> dict[str, Any]:
@@ -46,7 +50,7 @@ def alert_row(alert: Alert) -> dict[str, Any]:
         "township": place.township,
         "lat": point.lat if point else None,
         "lon": point.lon if point else None,
-        "cell": cell(point.lat, point.lon) if point else None,
+        "cell": cell(point) if point else None,
         "place_why": place.why,
         "condition": alert.condition.value,
         "handling": alert.handling.value,

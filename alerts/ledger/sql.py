@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, 
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.ledger import place, tables
-from alerts.ledger.engine import Database
+from alerts.ledger.engine import Database, plain_errors
 from alerts.ledger.migrate import migrate
 from alerts.ledger.port import BadCursor, Filter, Page, Transaction
 from alerts.ledger.rows import alert_of, entry_of, notice_of
@@ -32,7 +32,8 @@ class SqlLedger:
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)
-        migrate(self._database.engine)
+        with plain_errors():
+            migrate(self._database.engine)
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         return self._transaction()
@@ -158,8 +159,8 @@ class SqlLedger:
         per_level = select(_A.rank, func.count()).where(_A.is_open == 1).group_by(_A.rank)
         per_state = select(_O.state, func.count()).group_by(_O.state)
         with self._database.reading() as connection:
-            ranks: dict[int, int] = dict(connection.execute(per_level).tuples().all())
-            states: dict[str, int] = dict(connection.execute(per_state).tuples().all())
+            ranks = {row[0]: row[1] for row in connection.execute(per_level)}
+            states = {row[0]: row[1] for row in connection.execute(per_state)}
             total = connection.execute(select(func.count()).select_from(tables.alert)).scalar_one()
             entries = connection.execute(select(func.coalesce(func.max(_T.seq), 0))).scalar_one()
         return {

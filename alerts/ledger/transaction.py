@@ -159,7 +159,10 @@ class SqlTransaction:
         return saved
 
     def queue(self, notices: Sequence[Notice]) -> int:
-        fresh = {notice.key: notice for notice in notices if notice.key not in self._queued}
+        fresh: dict[str, Notice] = {}
+        for notice in notices:
+            if notice.key not in self._queued:
+                fresh.setdefault(notice.key, notice)
         for keys in _chunks(list(fresh)):
             for known in self._connection.execute(_KNOWN, {"keys": keys}).scalars():
                 del fresh[known]
