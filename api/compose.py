@@ -10,7 +10,9 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import orjson
 from alerts.channels.contract import Channel
 from alerts.conduct import Conductor
 from alerts.sender import Sender
@@ -25,7 +27,10 @@ from alerts.words import load_words
 from api.seal import Seal
 from api.settings import Settings
 from ingest.clock import Clock
-from ingest.events import Place, Point
+from ingest.dialects import open_dialects
+from ingest.events import Call, Place, Point, Rejected
+from ingest.gateway import Gateway
+from ingest.log import LogWriter, record_of
 from ingest.places import Places
 from ingest.registry import Registry
 from streams.series.port import Series
@@ -126,6 +131,29 @@ def open_parts(settings: Settings) -> Parts:
     return Parts(ledger, open_series(settings.series), book, conductor, settings.clock.clock())
 
 
+def publisher_of_calls(
+    settings: Settings, parts: Parts, writer: LogWriter
+) -> Callable[[dict[str, Any]], Awaitable[Call]]:
+    """The hotline's HTTP door: a call said as JSON goes through the same dialect as over MQTT, and is taken once the log has it.
+
+    Raises `ValueError` with the reason when it cannot be understood.
+    """
+    dialects = open_dialects(settings.gateway.profiles)
+    seal = Seal(settings.secret.get_secret_value())
+
+    async def publish(said: dict[str, Any]) -> Call:
+        gateway = Gateway(parts.book.registry(), parts.book.locate, settings.gateway, dialects, seal)
+        for event in gateway.decide("tocsin/api/call", orjson.dumps(said), False, parts.clock.now()).events:
+            if isinstance(event, Call):
+                await writer.write([record_of(event, settings.log.partitions)])
+                return event
+            if isinstance(event, Rejected):
+                raise ValueError(f"{event.reason}: {event.detail}")
+        raise ValueError("this is not a call")
+
+    return publish
+
+
 def channels_of(settings: Settings) -> Mapping[str, Channel]:
     """The channels in use, by name."""
     return build_channels(settings.notify)
@@ -201,11 +229,9 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
     import uvicorn
 
     from api.http.app import create_app
-    from ingest.log import LogWriter
 
     parts = open_parts(settings)
     writer = LogWriter(settings.log)
-    await writer.start()
     following = asyncio.create_task(parts.book.follow(stop))
     app = create_app(
         ledger=parts.ledger,
@@ -232,6 +258,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({stopped, serving}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
+        app.state.close_streams()
         server.should_exit = True
         await serving
     finally:

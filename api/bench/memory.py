@@ -28,7 +28,8 @@ at = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1e6)
 before, seen = rss(), 0
 for turn in range(3):
     for first in range(0, count, step):
-        origins = tuple(Origin(f"device-{i:06d}", "smoke", f"grid-{i % 5816:05d}", f"town-{i % 200:03d}", "gw") for i in range(first, first + step))
+        ids = range(first, first + step)
+        origins = tuple(Origin(f"device-{i:06d}", "smoke", f"grid-{i % 5816:05d}", f"town-{i % 200:03d}", "gw") for i in ids)
         device = np.repeat(np.arange(step, dtype=np.int32), 2)
         metric = np.tile(np.array([0, 1], np.int16), step)
         when = np.full(2 * step, at + turn * 10_000_000, np.int64)

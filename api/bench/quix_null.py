@@ -35,7 +35,7 @@ def main() -> None:
 
     app.dataframe(app.topic(topic, value_deserializer="bytes")).update(nothing)
     app.run()
-    print(json.dumps({"rate": (seen - 1) / (ended - begun), "events": seen}))
+    sys.stdout.write(json.dumps({"rate": (seen - 1) / (ended - begun), "events": seen}))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -19,10 +20,10 @@ from typing import Any
 
 import orjson
 import paho.mqtt.client as mqtt
+from api.county.telephone import TelephoneNetwork
 
 from alerts.ledger.port import Filter
 from alerts.roster import Person
-from api.county.telephone import TelephoneNetwork
 from api.embedded import free_ports
 from api.stack import Plan, Stack
 from ingest.registry import Device, Grid, GridLevel
@@ -182,7 +183,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=250.0)
     asked = parser.parse_args()
     result = drill(messages=asked.messages, kills=asked.kills, alarms=asked.alarms, rate=asked.rate)
-    print(json.dumps(asdict(result)))
+    sys.stdout.write(json.dumps(asdict(result)) + "\n")
 
 
 if __name__ == "__main__":
