@@ -33,7 +33,7 @@ PEOPLE_COLUMNS: Final = Columns(
     },
     required=("name", "phone", "role", "grid"),
 )
-_E164: Final = re.compile(r"\+[1-9]\d{6,14}")  # ITU-T E.164: at most fifteen digits, country code first
+_E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")  # ITU-T E.164: at most fifteen digits, country code first
 _ROLE_LENGTH: Final = 64
 _MOST_NAMED: Final = 5
 
@@ -63,7 +63,7 @@ class CheckedPlace:
 
 
 def check_place(files: PlaceFiles, registry: Registry, roster: Roster, datum: Datum | None = None) -> CheckedPlace:
-    """The place in `files` on top of what is in force. Every file is read to its end, so that one run shows all problems.
+    """The place in `files` on top of what is in force. Every file is read to its end: one run shows all problems.
 
     `datum` stands in where a file names none. Devices and people may stand on grids of the file or of the ledger.
     """
@@ -80,46 +80,43 @@ def check_place(files: PlaceFiles, registry: Registry, roster: Roster, datum: Da
     if files.people:
         people, wrong = check_people(files.people, whole)
         problems += wrong
-    if files.grids and not grids_failed(problems):
+    if files.grids and not _failed(problems):
         problems += _moved(files.grids, whole, devices)
-    if files.people and not grids_failed(problems):
+    if files.people and not _failed(problems):
         problems += _unanswered(files.people, whole, roster, people)
     return CheckedPlace(tuple(grids.values()), tuple(devices.values()), tuple(people.values()), tuple(problems))
 
 
-def grids_failed(problems: list[Problem]) -> bool:
+def _failed(problems: list[Problem]) -> bool:
     """Whether anything so far keeps the import from happening: what follows from a broken file is not worth saying."""
     return any(problem.severity is Severity.ERROR for problem in problems)
 
 
 def check_people(sheet: Sheet, registry: Registry) -> tuple[dict[str, Person], list[Problem]]:
-    """The people of a file. Without an id of their own they get one from name, role and grid, so that a new number is a change."""
+    """The people of a file. One without an id gets it from name, role and grid, so that a new number is a change."""
     rows, problems = read_rows(sheet, PEOPLE_COLUMNS)
     found: dict[str, Person] = {}
-    lines: dict[str, int] = {}
+    seen: dict[str, Row] = {}
     for row in rows:
         wrong = _person_problems(row, registry)
         problems += wrong
-        if wrong:
-            continue
-        person = _person(row)
-        if person.id in found:
-            stands = f"stands in line {lines[person.id]} already"
+        ident = row["id"] or f"p-{digest(row['name'], row['role'], row['grid'])[:12]}"
+        first = seen.setdefault(ident, row)
+        if first is not row:
+            stands = f"stands in line {first.line} already"
             what = (
                 f"id {row['id']!r} {stands}"
                 if row["id"]
                 else f"{row['name']} ({row['role']}, {row['grid']}) {stands}: give both an id"
             )
             problems.append(row.error(what))
-        else:
-            found[person.id], lines[person.id] = person, row.line
+        elif not wrong:
+            found[ident] = _person(ident, row)
     return found, problems
 
 
-def _person(row: Row) -> Person:
-    ident = row["id"] or f"p-{digest(row['name'], row['role'], row['grid'])[:12]}"
-    channels = tuple(_channels(row))
-    order = int(row["order"] or 0)
+def _person(ident: str, row: Row) -> Person:
+    channels, order = tuple(_channels(row)), int(row["order"] or 0)
     return Person(ident, row["name"], row["phone"], row["role"], row["grid"], order, channels, row["language"] or "zh")
 
 

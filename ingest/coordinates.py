@@ -1,9 +1,9 @@
 """Coordinates come in a named datum and leave as WGS-84 (law 11): in China the datums differ by 300 to 700 metres.
 
 WGS-84 is what satellites, LoRa and most gateways speak. CGCS2000 (EPSG 4490), the national system of official Chinese
-data, differs from it by centimetres and is taken as the same. GCJ-02 is what Amap, Tencent and most Chinese applications
-speak, BD-09 is Baidu's further shift of GCJ-02. Neither of the last two is published; the formulas are the ones that
-every open library has agreed upon.
+data, differs from it by centimetres and is taken as the same. GCJ-02 is what Amap, Tencent and most Chinese
+applications speak, BD-09 is Baidu's further shift of GCJ-02. Neither of the last two is published; the formulas are the
+ones that every open library has agreed upon.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Checks the grids and devices of a place before they come into force: rows in, values and problems out, nothing guessed.
+"""Checks the grids and devices of a place before they come into force: rows in, values and problems out.
 
-A row with an error does not keep the others from being checked, so that one run shows all that is wrong; what comes back is
-fit to be used only when no problem is an error. What is in force already counts as known: devices can come without the grids.
+A row with an error does not keep the others from being checked, so that one run shows all that is wrong; what comes back
+is fit to be used only when no problem is an error. What is in force counts as known: devices can come without the grids.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def check_grids(sheet: Sheet, known: Registry, datum: Datum | None) -> tuple[dic
         elif grid is not None:
             found[grid.code] = (_with_known_outline(grid, known, kept), row)
     if undated:
-        what = f"{len(undated)} outlines name no datum and count as WGS-84 (RFC 7946): say --datum if they are gcj02 or bd09"
+        what = f"{len(undated)} outlines name no datum and count as WGS-84 (RFC 7946): say --datum if they are another"
         problems.append(undated[0].warning(what))
     if kept:
         what = f"{len(kept)} grids come without an outline and keep the one in force ({kept[0]} …)"
@@ -142,13 +142,14 @@ def _tree_problems(found: Mapping[str, tuple[Grid, Row]], known: Registry, rows:
             and above.code != grid.code
             and above.level.height <= grid.level.height
         ):
-            what = f"grid {grid.code!r} ({grid.level}) stands under {above.code!r} ({above.level}): a parent is of a higher level"
+            pair = f"grid {grid.code!r} ({grid.level}) stands under {above.code!r} ({above.level})"
+            what = f"{pair}: a parent is of a higher level"
             problems.append(where[1].error(what))
     return problems
 
 
 def _loop(code: str, grids: Mapping[str, Grid]) -> list[str]:
-    """The circle that a grid is part of, itself first; empty when the climb from it ends or ends in somebody else's circle."""
+    """The circle that a grid is part of, itself first; empty when the climb from it ends, or ends in another circle."""
     line = [code]
     while (above := grids[line[-1]].parent) in grids and above not in line:
         line.append(above)
@@ -163,13 +164,14 @@ def _terrain_problems(grids: Mapping[str, Grid], rows: Mapping[str, Row], known:
     for code in grids.keys() & shapes.keys():
         parent = grids[code].parent
         if parent in shapes and (inside := _share(shapes[code], shapes[parent])) < _MOSTLY:
-            what = f"grid {code!r}: only {inside:.0%} of it lies inside its parent {parent!r}; are both in the datum they name?"
+            what = f"grid {code!r}: only {inside:.0%} of it lies inside its parent {parent!r}; is the datum right?"
             problems.append(rows[code].warning(what))
     for code, other in overlapping(shapes):
         same = whole[code].level is whole[other].level
         if same and (code in rows or other in rows) and (both := _share(shapes[code], shapes[other])) > _OVERLAP:
             row = rows.get(code) or rows[other]
-            what = f"grid {code!r} lies by {both:.0%} inside {other!r} of the same level: the smaller one answers for what they share"
+            shared = f"{both:.0%} of grid {code!r} lies inside {other!r} of the same level"
+            what = f"{shared}: the smaller one answers for what they share"
             problems.append(row.warning(what))
     return sorted(problems, key=lambda p: p.line)
 
@@ -179,7 +181,7 @@ def _share(part: Any, whole: Any) -> float:
 
 
 def check_devices(sheet: Sheet, registry: Registry, datum: Datum | None) -> tuple[dict[str, Device], list[Problem]]:
-    """The devices of a file on the grids of `registry`. A device without a grid gets the one that covers its coordinates."""
+    """The devices of a file on the grids of `registry`. One without a grid gets the grid that covers its coordinates."""
     rows, problems = read_rows(sheet, DEVICE_COLUMNS)
     places = Places(registry)
     found: dict[str, Device] = {}

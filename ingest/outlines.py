@@ -25,7 +25,7 @@ class BadOutline(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """Rings in WGS-84 as `ingest.registry.Grid` keeps them; `mended` says what had to be put right, empty when nothing."""
+    """Rings in WGS-84 as `ingest.registry.Grid` keeps them; `mended` says what had to be put right, if anything."""
 
     rings: tuple[tuple[tuple[float, float], ...], ...]
     mended: str = ""
@@ -82,7 +82,7 @@ def _sound(shape: Any) -> tuple[Any, str]:
 
 
 def _signed(shape: Any) -> float:
-    """The area by the shoelace formula: loops that run the wrong way count against it, so that a figure of eight shows."""
+    """The area by the shoelace formula: a loop that runs the wrong way counts against it, so a figure of eight shows."""
     total = 0.0
     for part in getattr(shape, "geoms", [shape]):
         for number, ring in enumerate((part.exterior, *part.interiors)):

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import shapely
+import shapely.geometry
 
 from ingest.coordinates import metres_between
 from ingest.events import Place, Point
@@ -19,9 +20,9 @@ _CORNERS: Final = 3  # fewer enclose nothing
 class Places:
     """The outlines of one registry in an index. Build a new one when the registry changes; asking it never changes it.
 
-    Of several grids that cover a point the lowest level wins, then the smallest area, then the first code in order. A boundary
-    belongs to the grids on both sides of it and the same rule decides there, so that the answer never depends on the order in
-    which grids were read.
+    Of several grids that cover a point the lowest level wins, then the smallest area, then the first code in order. A
+    boundary belongs to the grids on both sides of it and the same rule decides there, so that the answer never depends on
+    the order in which grids were read.
     """
 
     __slots__ = ("_codes", "_index", "_order", "_outlines", "_townships")
@@ -71,7 +72,7 @@ class Places:
 
 
 def outline(rings: Iterable[Ring]) -> Any:
-    """The shape that a grid's rings enclose: a ring inside another is a hole, one inside a hole an island (even-odd rule).
+    """The shape that a grid's rings enclose. Even-odd rule: a ring inside another is a hole, one inside a hole an island.
 
     Never fails: a ring of fewer than three corners is passed over and a shape that crosses itself is mended.
     """
@@ -95,9 +96,15 @@ def rings_of(shape: Any) -> tuple[tuple[tuple[float, float], ...], ...]:
 def overlapping(shapes: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Pairs of codes whose shapes touch or overlap, the smaller shape first, each pair once."""
     codes = sorted(shapes, key=lambda code: (shapes[code].area, code))
-    index = shapely.STRtree([shapes[code] for code in codes])
-    pairs = index.query([shapes[code] for code in codes], predicate="intersects").T.tolist()
+    ordered = np.array([shapes[code] for code in codes], dtype=object)
+    pairs = shapely.STRtree(ordered).query(ordered, predicate="intersects").T.tolist()
     return sorted((codes[small], codes[large]) for small, large in pairs if small < large)
+
+
+def geometry(grid: Grid) -> dict[str, Any] | None:
+    """A grid's outline as a GeoJSON geometry, holes as holes (RFC 7946); None for a grid without one."""
+    shape = outline(grid.rings)
+    return None if shape.is_empty else dict(shapely.geometry.mapping(shape))
 
 
 def centre(grid: Grid) -> Point | None:

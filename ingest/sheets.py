@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 _CELL_LIMIT: Final = 64 * 1024 * 1024  # one county outline can be longer than the csv module's 128 KiB
-_CODECS: Final = ("utf-8-sig", "gb18030")
+_CODECS: Final = ("utf-8", "gb18030")
 
 
 class Severity(StrEnum):
@@ -68,7 +68,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns of a table: each with the other headings it is known by (compared without case, spaces and underscores)."""
+    """The columns of a table: each with the other headings it is known by, compared without case, spaces and dashes."""
 
     names: Mapping[str, Sequence[str]]
     required: Sequence[str] = ()
@@ -79,14 +79,14 @@ class Columns:
         return next((c for c, others in self.names.items() if key in map(_folded, (c, *others))), "")
 
     def columns(self, headings: Sequence[str]) -> list[str]:
-        """The column that each heading means. Where a column's own name stands beside one of its other names, its own counts."""
+        """The column that each heading means. A column's own name counts before any of its other names."""
         own = {c for c in self.names if _folded(c) in set(map(_folded, headings))}
         meant = [self.column(heading) for heading in headings]
         return ["" if c in own and _folded(h) != _folded(c) else c for h, c in zip(headings, meant, strict=True)]
 
 
 def read_rows(sheet: Sheet, columns: Columns) -> tuple[list[Row], list[Problem]]:
-    """All rows of a table or map, and what is wrong with the file itself. A file that cannot be read has no rows and one problem."""
+    """All rows of a table or map, and what is wrong with the file itself. An unreadable file has no rows and a problem."""
     if sheet.raw.startswith(b"PK\x03\x04") or sheet.raw.startswith(b"\xd0\xcf\x11\xe0"):
         return [], [Problem(sheet.name, 0, "is a spreadsheet workbook: save it as CSV UTF-8 and import that")]
     text = _text(sheet.raw)
@@ -107,7 +107,7 @@ def _text(raw: bytes) -> str | None:
     codecs = ("utf-16",) if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else _CODECS
     for codec in codecs:
         try:
-            return raw.decode(codec)
+            return raw.decode(codec).removeprefix("\ufeff")
         except UnicodeDecodeError:
             continue
     return None
@@ -196,7 +196,7 @@ def _features(name: str, text: str, columns: Columns) -> tuple[list[Row], list[P
 
 
 def _stated_datum(body: Mapping[str, Any]) -> str:
-    """What the collection itself says: our own `datum`, or the `crs` member of GeoJSON 2008 that many tools still write."""
+    """What the collection itself says: our own `datum`, or the `crs` of GeoJSON 2008 that many tools still write."""
     crs = body.get("crs")
     properties = crs.get("properties") if isinstance(crs, dict) else None
     named = properties.get("name") if isinstance(properties, dict) else None

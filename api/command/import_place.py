@@ -1,4 +1,4 @@
-"""`tocsin import`: read grids, devices and people, show all that is wrong, and put the place in force when nothing is."""
+"""`tocsin import`: read grids, devices and people, show all that is wrong, put the place in force when nothing is."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _read(*paths: Path | None) -> tuple[PlaceFiles, list[Problem]]:
 def _ledger(url: str) -> Ledger:
     try:
         return open_ledger(url)
-    except (LedgerUnavailable, ValueError) as error:
+    except (LedgerUnavailable, OSError, ValueError) as error:
         _leave(
             f"the ledger at {url.rpartition('@')[2]} cannot be opened: {error}; set ledger.url in tocsin.toml", MISSING
         )

@@ -1,0 +1,135 @@
+"""People out of a file, and a whole place at once."""
+
+import pytest
+
+from alerts.enrol import Change, PlaceFiles, changes, check_people, check_place
+from alerts.roster import Person, Roster
+from ingest.events import Point
+from ingest.registry import Device, Grid, GridLevel, Registry
+from ingest.sheets import Severity, Sheet
+
+PLACE = Registry.of([Grid("T", "镇", GridLevel.TOWNSHIP), Grid("G", "一网格", GridLevel.GRID, "T")], [])
+PHONE = "+861000000001"
+
+
+def people(text: str, header: str = "id,name,phone,role,grid,order,channels,language"):
+    return check_people(Sheet("people.csv", f"{header}\n{text}".encode()), PLACE)
+
+
+def test_a_person_is_read_with_everything():
+    found, problems = people(f"p1,李一,{PHONE},leader,G,2,voice;sms,en")
+    assert not problems
+    assert found == {"p1": Person("p1", "李一", PHONE, "leader", "G", 2, ("voice", "sms"), "en")}
+
+
+def test_a_person_without_an_id_keeps_the_same_one_when_the_number_changes():
+    header = "姓名,手机,职务,所属网格,顺序"
+    before, _ = people(f"李一,{PHONE},网格长,G,", header)
+    after, problems = people("李一,+861000000002,网格长,G,", header)
+    assert not problems
+    assert before.keys() == after.keys()
+    assert next(iter(after.values())).phone == "+861000000002"
+    assert PHONE not in next(iter(before))
+
+
+BAD_PEOPLE = [
+    ("a number without its country code", "p,n,13800138000,leader,G,,,", "is not E.164"),
+    ("a number with spaces", "p,n,+86 100 0000 0001,leader,G,,,", "is not E.164"),
+    ("a number that is too long", "p,n,+8610000000000001,leader,G,,,", "is not E.164"),
+    ("digits of another script", "p,n,+86１０００００００１,leader,G,,,", "is not E.164"),
+    ("a number that a spreadsheet turned into another", "p,n,8.61E+12,leader,G,,,", "format the column as text"),
+    ("no number", "p,n,,leader,G,,,", "phone is empty and is not E.164"),
+    ("no name", f"p,,{PHONE},leader,G,,,", "name ''"),
+    ("no role", f"p,n,{PHONE},,G,,,", "role ''"),
+    ("no grid", f"p,n,{PHONE},leader,,,,", "has no grid to answer for"),
+    ("an unknown grid", f"p,n,{PHONE},leader,Q,,,", "grid 'Q' is neither in the grids file nor known"),
+    ("an order that is a word", f"p,n,{PHONE},leader,G,first,,", "order 'first' is not a whole number"),
+    ("an order that is a fraction", f"p,n,{PHONE},leader,G,1.5,,", "order '1.5' is not a whole number"),
+    ("an order below nothing", f"p,n,{PHONE},leader,G,-1,,", "order '-1' is not a whole number"),
+    ("a channel that is none", f"p,n,{PHONE},leader,G,,pigeon,", "channel 'pigeon' is none of"),
+    ("a language that is none", f"p,n,{PHONE},leader,G,,,fr", "language 'fr' is none of"),
+]
+
+
+@pytest.mark.parametrize(("_what", "text", "said"), BAD_PEOPLE, ids=[row[0] for row in BAD_PEOPLE])
+def test_a_broken_person_is_an_error_with_its_line(_what, text, said):
+    found, problems = people(text)
+    assert not found
+    assert [(p.line, p.severity) for p in problems] == [(2, Severity.ERROR)]
+    assert said in problems[0].what
+
+
+def test_the_same_person_twice_is_an_error_also_when_the_first_row_is_broken():
+    _, problems = people(f"p,n,{PHONE},leader,G,,,\np,n,{PHONE},leader,G,,,")
+    assert [(p.line, p.what) for p in problems] == [(3, "id 'p' stands in line 2 already")]
+    _, problems = people(f"n,{PHONE},leader,G\nn,+861000000002,leader,G", "name,phone,role,grid")
+    assert [(p.line, p.what) for p in problems] == [(3, "n (leader, G) stands in line 2 already: give both an id")]
+    _, problems = people(f"p,n,wrong,leader,G,,,\np,n,{PHONE},leader,G,,,")
+    assert [p.line for p in problems] == [2, 3]
+
+
+def test_no_problem_shows_a_whole_telephone_number():
+    _, problems = people("p,n,13800138000,leader,Q,x,y,z")
+    assert len(problems) == 5
+    assert "13800138000" not in " ".join(map(str, problems))
+
+
+GRIDS = Sheet("g.csv", b"code,parent,level,name\nT,,township,t\nG,T,grid,g\nH,T,grid,h\n")
+DEVICES = Sheet("d.csv", b"id,kind,grid\nd1,smoke,G\n")
+PEOPLE = Sheet("p.csv", f"id,name,phone,role,grid\np1,n,{PHONE},leader,G\n".encode())
+
+
+def test_a_whole_place_is_read_from_three_files_that_know_of_each_other():
+    place = check_place(PlaceFiles(GRIDS, DEVICES, PEOPLE), Registry(), Roster())
+    assert place.sound
+    assert [len(some) for some in (place.grids, place.devices, place.people)] == [3, 1, 1]
+
+
+def test_devices_and_people_may_come_later_than_their_grids():
+    place = check_place(PlaceFiles(devices=DEVICES, people=PEOPLE), PLACE, Roster())
+    assert place.sound
+    assert check_place(PlaceFiles(devices=DEVICES), Registry(), Roster()).sound is False
+
+
+def test_errors_of_all_three_files_are_told_in_one_run():
+    files = PlaceFiles(
+        Sheet("g.csv", b"code,level,name\nT,parish,t\n"),
+        Sheet("d.csv", b"id,kind,grid\nd1,,G\n"),
+        Sheet("p.csv", b"name,phone,role,grid\nn,1,leader,G\n"),
+    )
+    place = check_place(files, PLACE, Roster())
+    assert not place.sound
+    assert {p.file for p in place.problems} == {"g.csv", "d.csv", "p.csv"}
+
+
+def test_a_grid_for_which_nobody_answers_on_any_level_is_a_warning():
+    place = check_place(PlaceFiles(GRIDS, None, PEOPLE), Registry(), Roster())
+    assert [p.what for p in place.problems] == [
+        "nobody answers for 2 grids on any level (T, H): their alerts go to the catcher"
+    ]
+    above = Roster.of([Person("boss", "b", "+861000000009", "duty", "T")])
+    assert check_place(PlaceFiles(GRIDS, None, PEOPLE), Registry(), above).problems == ()
+
+
+def test_new_outlines_around_old_devices_are_a_warning():
+    known = Registry.of([Grid("G", "g", GridLevel.GRID)], [Device("d", "smoke", grid="G", point=Point(0.5, 0.5))])
+    moved = Sheet("g.csv", b'code,level,name,polygon,datum\nN,grid,n,"POLYGON((0 0,1 0,1 1,0 1,0 0))",wgs84\n')
+    place = check_place(PlaceFiles(grids=moved), known, Roster())
+    assert place.sound
+    assert [p.what for p in place.problems] == [
+        "1 enrolled devices now have coordinates in another grid (d): import the devices again"
+    ]
+    again = Sheet("d.csv", b"id,kind,lat,lon,datum\nd,smoke,0.5,0.5,wgs84\n")
+    assert check_place(PlaceFiles(moved, again), known, Roster()).problems == ()
+
+
+def test_what_an_import_changes_is_counted_before_it_happens():
+    place = check_place(PlaceFiles(GRIDS, DEVICES, PEOPLE), Registry(), Roster())
+    assert changes(place, Registry(), Roster()) == {
+        "grids": Change(3, 0, 0),
+        "devices": Change(1, 0, 0),
+        "people": Change(1, 0, 0),
+    }
+    in_force = Registry.of([*place.grids[:2], Grid("H", "another name", GridLevel.GRID, "T")], place.devices)
+    counted = changes(place, in_force, Roster.of(place.people))
+    assert counted == {"grids": Change(0, 1, 2), "devices": Change(0, 0, 1), "people": Change(0, 0, 1)}
