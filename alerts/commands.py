@@ -237,6 +237,7 @@ class Delivered:
 
     notice: Notice
     state: NoticeState
+    why: str = ""
     error: str = ""
     hopeless: bool = False
 

@@ -225,7 +225,7 @@ def _delivered(alert: Alert, event: Delivered, now: datetime) -> Outcome:
     notice = event.notice
     detail = {"notice": notice.key, "person": notice.person, "channel": notice.channel, "reason": notice.reason}
     detail |= {"error": event.error} if event.error else {}
-    entries = [Entry(alert.id, now, event.state, why=event.error and Why.PROVIDER, detail=MappingProxyType(detail))]
+    entries = [Entry(alert.id, now, event.state, why=event.why, detail=MappingProxyType(detail))]
     stage = _STAGE_OF.get(event.state)
     after = (
         replace(alert, stages=evidence.reach(alert.stages, now, stage))

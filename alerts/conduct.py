@@ -1,0 +1,231 @@
+"""The conductor: takes signals, people's commands, timers and receipts to the ledger, one transaction each.
+
+It decides nothing itself: what belongs together is `identity`, what happens is `lifecycle`, who is told is `telling`. It holds no state,
+so any number of workers and API processes may each have one on the same ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from alerts.alert import Alert, NoticeState
+from alerts.candidates import Candidates
+from alerts.commands import Acknowledge, Cleared, Command, Delivered, Dispatch, EscalationDue, Raised
+from alerts.docket import Docket
+from alerts.identity import alert_id, identity
+from alerts.ledger.port import Conflict, Ledger
+from alerts.outcome import NotAllowed, Why
+from alerts.policy import Policies
+from alerts.roster import Roster
+from alerts.telling import Teller
+from alerts.words import Words
+from ingest.events import Mark
+from ingest.registry import Registry
+from streams.signal import Signal
+
+TRIES: Final = 8  # times a transaction is worked out anew when somebody else was faster
+BATCH: Final = 200  # escalations in one transaction
+LEASE: Final = timedelta(seconds=10)
+ACCEPT_DIGIT: Final = "1"
+_TESTS: Final = Mark.TEST | Mark.DRILL | Mark.SIMULATED
+T = TypeVar("T")
+
+
+class UnknownAlert(LookupError):
+    """There is no alert of that id."""
+
+
+class UnknownNotice(LookupError):
+    """There is no notice of that key."""
+
+
+class Conductor:
+    """Every method is one or more whole transactions, may be called from any thread, and may be repeated: a repeat changes nothing."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        policies: Policies,
+        registry: Callable[[], Registry],
+        roster: Callable[[], Roster],
+        words: Words,
+        channels: tuple[str, ...],
+        language: str = "zh",
+    ) -> None:
+        self._ledger = ledger
+        self._policies = policies
+        self._registry = registry
+        self._roster = roster
+        self._words = words
+        self._channels = channels
+        self._language = language
+
+    def signals(self, batch: Sequence[Signal], now: datetime) -> list[Alert]:
+        """Conduct signals in their order, all in one transaction; returns the alerts that changed. A signal conducted before is nothing new."""
+        return self._transact(now, lambda docket: self._conduct(docket, batch))[1]
+
+    def command(self, alert_id: str, command: Command, now: datetime) -> Alert:
+        """Do what a person says. Raises `UnknownAlert` or `NotAllowed`; then nothing has changed."""
+
+        def obey(docket: Docket) -> Alert:
+            alert = docket.get(alert_id)
+            if alert is None:
+                raise UnknownAlert(f"there is no alert {alert_id}; look it up in the list again")
+            return docket.apply(alert, self._resolved(docket.teller, alert, command))
+
+        alert, saved = self._transact(now, obey)
+        return next((a for a in saved if a.id == alert.id), alert)
+
+    def bulk(self, ids: Sequence[str], command: Command, now: datetime) -> dict[str, Alert | Exception]:
+        """The same command for many alerts in one transaction. Each is done or refused by itself: its alert, or the exception that says why."""
+
+        def obey(docket: Docket) -> dict[str, Alert | Exception]:
+            docket.load(docket.tx.alerts(ids))
+            return {ident: self._one_of(docket, ident, command) for ident in dict.fromkeys(ids)}
+
+        results, saved = self._transact(now, obey)
+        return {**results, **{a.id: a for a in saved if not isinstance(results.get(a.id), Exception)}}
+
+    def escalate(self, now: datetime) -> int:
+        """Ring every step that is due by `now`; returns how many alerts were looked at."""
+        done = 0
+        while ids := self._ledger.due_escalations(now, limit=BATCH, lease=LEASE):
+            self._transact(now, partial(_ring, ids=ids))
+            done += len(ids)
+            if len(ids) < BATCH:
+                break
+        return done
+
+    def receipt(
+        self, notice_key: str, state: NoticeState, now: datetime, *, provider_id: str = "", error: str = ""
+    ) -> None:
+        """A notice moved on its way. Late and repeated receipts change nothing. Raises `UnknownNotice`."""
+        self._transact(now, lambda docket: _receipt(docket, notice_key, state, provider_id, error))
+
+    def answered(self, notice_key: str, now: datetime, digit: str) -> Alert:
+        """The person on the telephone pressed a key: 1 takes the alert and silences its bell, anything else only proves that somebody was there.
+
+        Raises `UnknownNotice`.
+        """
+        alert, saved = self._transact(now, lambda docket: _answered(docket, notice_key, digit))
+        return next((a for a in saved if a.id == alert.id), alert)
+
+    def _transact(self, now: datetime, work: Callable[[Docket], T]) -> tuple[T, list[Alert]]:
+        teller = Teller(self._registry(), self._roster(), self._words, self._channels, self._language)
+        for left in reversed(range(TRIES)):
+            try:
+                with self._ledger.transaction() as tx:
+                    docket = Docket(tx, teller, now)
+                    result = work(docket)
+                    return result, docket.finish()
+            except Conflict:
+                if not left:
+                    raise
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _one_of(self, docket: Docket, ident: str, command: Command) -> Alert | Exception:
+        alert = docket.get(ident)
+        if alert is None:
+            return UnknownAlert(f"there is no alert {ident}; look it up in the list again")
+        try:
+            return docket.apply(alert, self._resolved(docket.teller, alert, command))
+        except NotAllowed as refused:
+            return refused
+
+    def _resolved(self, teller: Teller, alert: Alert, command: Command) -> Command:
+        """A dispatch names somebody who is on the roster; without a name it goes to whoever answers for the grid."""
+        if not isinstance(command, Dispatch):
+            return command
+        person = teller.person(command.to) if command.to else teller.leader(alert.place.grid)
+        if person is None:
+            raise NotAllowed(
+                f"nobody on the roster is called {command.to!r}; choose somebody who is",
+                handling=alert.handling,
+                move=command.move,
+            )
+        return replace(command, to=person.id)
+
+    def _conduct(self, docket: Docket, batch: Sequence[Signal]) -> None:
+        held = docket.tx.holding(list({key for signal in batch for key in (signal.key, _mark(signal))}))
+        candidates = self._candidates(docket, batch, held)
+        for signal in batch:
+            if _mark(signal) in held or docket.holds(_mark(signal)):
+                continue
+            known = docket.holds(signal.key) or held.get(signal.key)
+            alert = docket.get(known) if known else None
+            if not signal.active:
+                after = docket.apply(alert, Cleared(signal)) if alert else None
+            else:
+                after = self._raise(docket, candidates, signal, alert)
+            if after is not None:
+                candidates.put(after)
+                docket.hold(signal.key, after.id)
+                docket.hold(_mark(signal), after.id)
+
+    def _candidates(self, docket: Docket, batch: Sequence[Signal], held: Mapping[str, str]) -> Candidates:
+        """Everything the batch may touch, asked for in four questions."""
+        candidates = Candidates()
+        docket.load(docket.tx.alerts(sorted(set(held.values()))))
+        fresh = [s for s in batch if s.active and _mark(s) not in held]
+        found = docket.tx.open_with(sorted({identity(s, self._policies.policy(s.kind).merging) for s in fresh}))
+        by_place = [s for s in fresh if self._policies.policy(s.kind).merging.place]
+        if by_place:
+            cap = max(self._policies.policy(s.kind).merging.cap for s in by_place)
+            found += docket.tx.open_alerts(
+                townships=sorted({s.place.township for s in by_place}),
+                kinds=sorted({s.kind for s in by_place}),
+                near=list({s.place: None for s in by_place}),
+                since=min(s.raised_at for s in by_place) - cap,
+            )
+        docket.load(found)
+        for alert in found:
+            candidates.put(alert)
+        return candidates
+
+    def _raise(self, docket: Docket, candidates: Candidates, signal: Signal, known: Alert | None) -> Alert:
+        policy = self._policies.policy(signal.kind)
+        if known is not None and (not known.handling.over or signal.marks.mutes):
+            return docket.apply(known, Raised(signal, policy, why=Why.SAME_EPISODE))
+        what = identity(signal, policy.merging)
+        tested = bool(signal.marks & _TESTS)  # a test is a record of its own and never touches a real case
+        found = None if tested else candidates.home(signal, what, policy.merging)
+        if found is not None:
+            return docket.apply(found[0], Raised(signal, policy, why=found[1]))
+        return docket.apply(None, Raised(signal, policy, alert_id(what, signal), what, Why.FIRST_SIGN))
+
+
+def _mark(signal: Signal) -> str:
+    """What was said under a signal's key: each level once, and the end once."""
+    return f"{signal.key}/{signal.level if signal.active else 'off'}"
+
+
+def _ring(docket: Docket, *, ids: Sequence[str]) -> None:
+    for alert in docket.tx.alerts(ids):
+        docket.load([alert])
+        docket.apply(alert, EscalationDue())
+
+
+def _receipt(docket: Docket, key: str, state: NoticeState, provider_id: str, error: str) -> None:
+    notice = docket.tx.notice(key)
+    if notice is None:
+        raise UnknownNotice(f"there is no notice {key}; the receipt is for something else")
+    hopeless = state is NoticeState.FAILED and docket.hopeless(notice)
+    why = Why.PROVIDER if state in {NoticeState.FAILED, NoticeState.DELIVERED} else ""
+    docket.move(notice, state, Delivered(notice, state, why, error, hopeless), provider_id=provider_id)
+
+
+def _answered(docket: Docket, key: str, digit: str) -> Alert:
+    notice = docket.tx.notice(key)
+    alert: Any = docket.get(notice.alert) if notice else None
+    if notice is None or alert is None:
+        raise UnknownNotice(f"there is no notice {key}; the answer is for something else")
+    state = NoticeState.ANSWERED if digit == ACCEPT_DIGIT else NoticeState.DELIVERED
+    after = docket.move(notice, state, Delivered(notice, state, Why.PROVIDER)) or alert
+    if state is not NoticeState.ANSWERED or after.handling.over:
+        return after
+    return docket.apply(after, Acknowledge(notice.name, via=notice.channel))

@@ -1,0 +1,119 @@
+"""The cases before one transaction: each alert is read once, stepped as often as needed, and written once with all that was said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from alerts.alert import Alert, Entry, Notice, NoticeState
+from alerts.commands import Delivered, Event, Told
+from alerts.ledger.port import Transaction
+from alerts.lifecycle import step
+from alerts.notices import moved, waiting
+from alerts.outcome import Cancel, Effect, Notify, NotifyPerson, Outcome, TellToldPeople
+from alerts.telling import Teller
+
+
+class Docket:
+    """Applies events through `lifecycle.step`, does what the effects ask for, and writes everything in `finish` (law 4)."""
+
+    def __init__(self, tx: Transaction, teller: Teller, now: datetime) -> None:
+        self.tx = tx
+        self.now = now
+        self.teller = teller
+        self._read: dict[str, Alert] = {}
+        self._alerts: dict[str, Alert] = {}
+        self._entries: dict[str, list[Entry]] = {}
+        self._notices: dict[str, dict[str, Notice]] = {}  # of an alert, by key, as they are now
+        self._new: dict[str, Notice] = {}
+        self._moved: dict[str, Notice] = {}
+        self._held: dict[str, str] = {}
+
+    def load(self, alerts: Iterable[Alert]) -> None:
+        """Take in alerts that were read together."""
+        for alert in alerts:
+            self._read.setdefault(alert.id, alert)
+            self._alerts.setdefault(alert.id, alert)
+
+    def get(self, ident: str) -> Alert | None:
+        """An alert as it is by now."""
+        if ident not in self._alerts and (found := self.tx.alert(ident)) is not None:
+            self.load([found])
+        return self._alerts.get(ident)
+
+    def apply(self, alert: Alert | None, event: Event) -> Alert:
+        """Step an alert, do what follows from it, and return what it has become. Raises `NotAllowed`."""
+        return self._take(step(alert, event, self.now))
+
+    def hold(self, key: str, alert: str) -> None:
+        """Remember a signal key, to be written with everything else."""
+        self._held[key] = alert
+
+    def holds(self, key: str) -> str | None:
+        """Which alert of this docket holds a key."""
+        return self._held.get(key)
+
+    def move(self, notice: Notice, state: NoticeState, event: Delivered, *, provider_id: str = "") -> Alert | None:
+        """Move a notice, when it may move there, and tell its alert. None when nothing moved."""
+        after = moved(notice, state, self.now, provider_id=provider_id, error=event.error or event.why)
+        alert = self.get(notice.alert)
+        if after is None or alert is None:
+            return None
+        self._notices_of(notice.alert)[notice.key] = after
+        (self._new if notice.key in self._new else self._moved)[notice.key] = after
+        return self.apply(alert, event)
+
+    def hopeless(self, notice: Notice) -> bool:
+        """Whether no other notice of the same step can still reach anybody."""
+        others = [n for n in self._notices_of(notice.alert).values() if n.step == notice.step and n.key != notice.key]
+        return not any(n.state not in {NoticeState.FAILED, NoticeState.CANCELLED} for n in others)
+
+    def finish(self) -> list[Alert]:
+        """Write it all; returns the alerts that changed, with their new versions."""
+        changes = [(a, self._entries.get(a.id, [])) for a in self._alerts.values() if a is not self._read.get(a.id)]
+        written = {alert.id for alert, _ in changes}
+        saved = self.tx.save_all(changes) if changes else []
+        self.tx.append([line for ident, lines in self._entries.items() if ident not in written for line in lines])
+        for notice in self._moved.values():
+            self.tx.update(notice)
+        self.tx.queue(list(self._new.values()))
+        self.tx.hold(self._held)
+        return saved
+
+    def _take(self, outcome: Outcome) -> Alert:
+        alert = outcome.alert
+        self._alerts[alert.id] = alert
+        if outcome.entries:
+            self._entries.setdefault(alert.id, []).extend(outcome.entries)
+        for effect in outcome.effects:
+            self._act(self._alerts[alert.id], effect)
+        return self._alerts[alert.id]
+
+    def _act(self, alert: Alert, effect: Effect) -> None:
+        match effect:
+            case Notify():
+                self._queue(alert, *self.teller.ring(alert, effect, self.now))
+            case NotifyPerson():
+                self._queue(alert, *self.teller.instruct(alert, effect, self.now))
+            case TellToldPeople():
+                known = list(self._notices_of(alert.id).values())
+                self._queue(alert, *self.teller.resolve(alert, effect, known, self.now))
+            case Cancel():
+                for notice in [n for n in self._notices_of(alert.id).values() if waiting(n)]:
+                    self.move(notice, NoticeState.CANCELLED, Delivered(notice, NoticeState.CANCELLED, effect.why))
+
+    def _queue(self, alert: Alert, notices: list[Notice], told: Told | None) -> None:
+        if told is None:
+            return
+        for notice in notices:
+            self._new.setdefault(notice.key, notice)
+            if alert.id in self._notices:
+                self._notices[alert.id].setdefault(notice.key, notice)
+        self.apply(alert, told)
+
+    def _notices_of(self, alert: str) -> dict[str, Notice]:
+        if alert not in self._notices:
+            known = self.tx.notices(alert) if alert in self._read else []
+            queued = (n for n in self._new.values() if n.alert == alert)
+            self._notices[alert] = {n.key: n for n in known} | {n.key: n for n in queued}
+        return self._notices[alert]

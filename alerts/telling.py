@@ -1,0 +1,125 @@
+"""From "ring this step" to notices for people: routing, channels and words together. Pure, for one place and one roster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Final
+
+from alerts.alert import Alert, Notice, Reason
+from alerts.commands import Skipped, Told
+from alerts.notices import Telling, channels_for, compose, episode, notice, place_name, reached
+from alerts.outcome import Notify, NotifyPerson, TellToldPeople, Why
+from alerts.roster import Person, Roster
+from alerts.routing import Route, route, with_role
+from alerts.words import Words
+from ingest.registry import Registry
+
+TEXT: Final = ("sms",)
+
+
+class Teller:
+    """Makes notices at one state of the place. Routes are remembered, because a storm asks for the same few again and again."""
+
+    def __init__(
+        self, registry: Registry, roster: Roster, words: Words, channels: tuple[str, ...], language: str
+    ) -> None:
+        self.registry = registry
+        self.roster = roster
+        self._words = words
+        self._channels = channels
+        self._language = language
+        self._routes: dict[tuple[str, str, str], Route] = {}
+        self._names: dict[tuple[str, str], str] = {}
+
+    def ring(self, alert: Alert, notify: Notify, now: datetime) -> tuple[list[Notice], Told]:
+        """The notices of a step of the alert's chain, and what is to be said about them on the timeline."""
+        step = alert.chain[notify.step]
+        found = self._route(step.target, alert.place.grid, alert.reached)
+        people = found.people if step.target == "all" else found.people[:1]
+        telling = Telling(notify.reason, notify.step, episode(alert))
+        notices, skipped = self._to(people, step.channels, alert, telling, now)
+        told = tuple((n.person, n.channel) for n in notices)
+        return notices, Told(notify.reason, notify.step, found.grid, told, (*found.skipped, *skipped))
+
+    def instruct(self, alert: Alert, wanted: NotifyPerson, now: datetime) -> tuple[list[Notice], Told]:
+        """The notice for somebody to whom the alert is given."""
+        person = self.person(wanted.person)
+        if person is None:
+            return [], Told(wanted.reason, -1, "", (), (Skipped(Why.PERSON_UNKNOWN, wanted.person),))
+        # Going back and forth between two people is a new decision each time, so the alert's version is part of the episode.
+        telling = Telling(wanted.reason, -1, f"{episode(alert)}/{alert.version}")
+        notices, skipped = self._to((person,), TEXT, alert, telling, now)
+        return notices, Told(wanted.reason, -1, "", tuple((n.person, n.channel) for n in notices), skipped)
+
+    def resolve(
+        self, alert: Alert, over: TellToldPeople, known: Iterable[Notice], now: datetime
+    ) -> tuple[list[Notice], Told | None]:
+        """One notice to everybody who was told since the bell was last opened or before, that it is over."""
+        told = {
+            n.person: n for n in known if n.reason is not Reason.RESOLVED and reached(n) and over.notice in {"", n.key}
+        }
+        telling = Telling(Reason.RESOLVED, -1, episode(alert))
+        notices: list[Notice] = []
+        skipped: list[Skipped] = []
+        for ident, last in told.items():
+            person = self.person(ident)
+            if person is None:
+                skipped.append(Skipped(Why.PERSON_UNKNOWN, ident))
+                continue
+            channels = TEXT if TEXT[0] in self._channels else (last.channel,)
+            made, unused = self._to((person,), channels, alert, telling, now)
+            notices += made[:1]
+            skipped += unused if not made else ()
+        if not notices and not skipped:
+            return [], None
+        return notices, Told(Reason.RESOLVED, -1, "", tuple((n.person, n.channel) for n in notices), tuple(skipped))
+
+    def person(self, ident: str) -> Person | None:
+        """Somebody on the roster."""
+        return self._by_id.get(ident)
+
+    def leader(self, grid: str) -> Person | None:
+        """Who is asked first for a grid."""
+        found = self._route("grid", grid, "").people
+        return found[0] if found else None
+
+    @cached_property
+    def _by_id(self) -> dict[str, Person]:
+        return {p.id: p for some in self.roster.people.values() for p in some}
+
+    def _route(self, target: str, grid: str, told: str) -> Route:
+        key = (target, grid, told)
+        if key not in self._routes:
+            self._routes[key] = self._find(target, grid, told)
+        return self._routes[key]
+
+    def _find(self, target: str, grid: str, told: str) -> Route:
+        if target == "grid" or (target in {"up", "all"} and not told):
+            return route(self.registry, self.roster, grid)
+        if target == "up":
+            return route(self.registry, self.roster, grid, above=told)
+        if target == "all":
+            return route(self.registry, self.roster, told)
+        return with_role(self.registry, self.roster, target, grid, above=told)
+
+    def _to(
+        self, people: Sequence[Person], wanted: tuple[str, ...], alert: Alert, telling: Telling, now: datetime
+    ) -> tuple[list[Notice], tuple[Skipped, ...]]:
+        notices: list[Notice] = []
+        skipped: list[Skipped] = []
+        for person in people:
+            channels, unused = channels_for(person, wanted, self._channels)
+            skipped += unused
+            language = person.language or self._language
+            place = self._place(language, alert.place.grid)
+            texts = ((c, compose(self._words, language, c, telling, alert, place)) for c in channels)
+            notices += [notice(alert, person, channel, telling, text, now) for channel, text in texts]
+        return notices, tuple(skipped)
+
+    def _place(self, language: str, grid: str) -> str:
+        key = (language, grid)
+        if key not in self._names:
+            self._names[key] = place_name(self.registry, grid, self._words.text(language, "place", "unknown"))
+        return self._names[key]

@@ -1,0 +1,220 @@
+"""A ledger in memory that holds the port, for tests that are about something else. One lock, whole copies, nothing clever."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from alerts.alert import Alert, Entry, Notice, NoticeState
+from alerts.ledger.port import Conflict, Filter, Page
+from alerts.roster import Person, Roster
+from ingest.events import Place
+from ingest.registry import Device, Grid, Registry
+
+_WAITING = (NoticeState.QUEUED, NoticeState.SENDING)
+
+
+@dataclass
+class Tables:
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    notices: dict[str, Notice] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
+
+    def copy(self) -> Tables:
+        return Tables(dict(self.alerts), list(self.entries), dict(self.notices), dict(self.held))
+
+
+class MemoryTransaction:
+    def __init__(self, tables: Tables, leases: dict[str, datetime]) -> None:
+        self._t = tables
+        self._leases = leases
+
+    def alert(self, ident: str) -> Alert | None:
+        return self._t.alerts.get(ident)
+
+    def alerts(self, idents: Sequence[str]) -> list[Alert]:
+        return [self._t.alerts[i] for i in dict.fromkeys(idents) if i in self._t.alerts]
+
+    def open_alerts(
+        self,
+        *,
+        townships: Sequence[str],
+        kinds: Sequence[str],
+        near: Sequence[Place] = (),
+        since: datetime | None = None,
+    ) -> list[Alert]:
+        return [
+            a
+            for a in self._t.alerts.values()
+            if not a.handling.over
+            and a.place.township in townships
+            and a.kind in kinds
+            and (since is None or a.last_seen is None or a.last_seen >= since)
+        ]
+
+    def open_with(self, identities: Sequence[str]) -> list[Alert]:
+        return [a for a in self._t.alerts.values() if not a.handling.over and a.identity in set(identities)]
+
+    def holding(self, signal_keys: Sequence[str]) -> dict[str, str]:
+        return {k: self._t.held[k] for k in signal_keys if k in self._t.held}
+
+    def hold(self, keys: Mapping[str, str]) -> None:
+        self._t.held.update(keys)
+
+    def notices(self, alert: str) -> list[Notice]:
+        return [n for n in self._t.notices.values() if n.alert == alert]
+
+    def notice(self, key: str) -> Notice | None:
+        return self._t.notices.get(key)
+
+    def save(self, alert: Alert, entries: Sequence[Entry]) -> Alert:
+        held = self._t.alerts[alert.id].version if alert.id in self._t.alerts else 0
+        if held != alert.version:
+            raise Conflict(f"alert {alert.id} has version {held}, not {alert.version}: read it again")
+        saved = replace(alert, version=alert.version + 1)
+        self._t.alerts[alert.id] = saved
+        self._leases.pop(alert.id, None)
+        self.append(entries)
+        return saved
+
+    def save_all(self, changes: Sequence[tuple[Alert, Sequence[Entry]]]) -> list[Alert]:
+        return [self.save(alert, entries) for alert, entries in changes]
+
+    def queue(self, notices: Sequence[Notice]) -> int:
+        fresh = [n for n in notices if n.key not in self._t.notices]
+        self._t.notices.update({n.key: n for n in fresh})
+        return len(fresh)
+
+    def update(self, notice: Notice) -> None:
+        self._t.notices[notice.key] = notice
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self._t.entries.append(replace(entry, seq=len(self._t.entries) + 1))
+
+
+class MemoryLedger:
+    """`conflicts` makes the next so many transactions fail at their end, as if somebody else had been faster."""
+
+    def __init__(self, registry: Registry | None = None, roster: Roster | None = None) -> None:
+        self.tables = Tables()
+        self.conflicts = 0
+        self.transactions = 0
+        self._lock = threading.RLock()
+        self._registry = registry or Registry()
+        self._roster = roster or Roster()
+        self._leases: dict[str, datetime] = {}
+
+    @contextmanager
+    def transaction(self) -> Iterator[MemoryTransaction]:
+        with self._lock:
+            work = self.tables.copy()
+            yield MemoryTransaction(work, self._leases)
+            if self.conflicts:
+                self.conflicts -= 1
+                raise Conflict("somebody else was faster: read it again")
+            self.tables = work
+            self.transactions += 1
+
+    def alert(self, ident: str) -> Alert | None:
+        return self.tables.alerts.get(ident)
+
+    def page(self, wanted: Filter, *, limit: int = 50, cursor: str = "") -> Page:
+        rows = [a for a in self.tables.alerts.values() if _fits(a, wanted)]
+        rows.sort(key=lambda a: (-a.level.rank, -a.stages["raised_at"].timestamp(), a.id))
+        start = int(cursor or 0)
+        more = str(start + limit) if len(rows) > start + limit else ""
+        return Page(tuple(rows[start : start + limit]), more)
+
+    def timeline(self, alert: str) -> list[Entry]:
+        return [e for e in self.tables.entries if e.alert == alert]
+
+    def entries_after(self, seq: int, *, limit: int = 500) -> list[Entry]:
+        return self.tables.entries[seq : seq + limit]
+
+    def last_seq(self) -> int:
+        return len(self.tables.entries)
+
+    def outbox(self, *, alert: str = "", states: Sequence[str] = (), limit: int = 200) -> list[Notice]:
+        rows = [n for n in self.tables.notices.values() if alert in {"", n.alert} and (not states or n.state in states)]
+        return sorted(rows, key=lambda n: (n.created_at, n.key), reverse=True)[:limit]
+
+    def notice_by_provider_id(self, provider_id: str) -> Notice | None:
+        return next((n for n in self.tables.notices.values() if n.provider_id == provider_id), None)
+
+    def lease_notices(self, now: datetime, *, limit: int, lease: timedelta) -> list[Notice]:
+        with self._lock:
+            free = [
+                n
+                for n in self.tables.notices.values()
+                if n.state in _WAITING and n.due_at <= now and self._leases.get(n.key, now) <= now
+            ]
+            free.sort(key=lambda n: (-n.level.rank, n.created_at, n.key))
+            taken = [replace(n, state=NoticeState.SENDING) for n in free[:limit]]
+            self.tables.notices.update({n.key: n for n in taken})
+            self._leases.update({n.key: now + lease for n in taken})
+            return taken
+
+    def due_escalations(self, now: datetime, *, limit: int, lease: timedelta) -> list[str]:
+        with self._lock:
+            due = [a for a in self.tables.alerts.values() if a.escalate_at is not None and a.escalate_at <= now]
+            free = [a.id for a in due if self._leases.get(a.id, now) <= now][:limit]
+            self._leases.update(dict.fromkeys(free, now + lease))
+            return free
+
+    def next_due(self) -> datetime | None:
+        times = [a.escalate_at for a in self.tables.alerts.values() if a.escalate_at is not None]
+        times += [n.due_at for n in self.tables.notices.values() if n.state is NoticeState.QUEUED]
+        return min(times, default=None)
+
+    def registry(self) -> Registry:
+        return self._registry
+
+    def roster(self) -> Roster:
+        return self._roster
+
+    def place_version(self) -> int:
+        return self._registry.version
+
+    def replace_place(self, grids: Sequence[Grid], devices: Sequence[Device], people: Sequence[Person]) -> int:
+        version = self._registry.version + 1
+        self._registry = Registry(
+            {**self._registry.grids, **{g.code: g for g in grids}},
+            {**self._registry.devices, **{d.id: d for d in devices}},
+            version,
+        )
+        before = {p.id: p for some in self._roster.people.values() for p in some}
+        self._roster = Roster.of((before | {p.id: p for p in people}).values())
+        return version
+
+    def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:
+        return [a for a in self.tables.alerts.values() if since <= a.stages["raised_at"] < until]
+
+    def counts(self) -> dict[str, int]:
+        counts: dict[str, int] = {"alerts": len(self.tables.alerts)}
+        for alert in self.tables.alerts.values():
+            if not alert.handling.over:
+                counts[f"open_{alert.level}"] = counts.get(f"open_{alert.level}", 0) + 1
+        for notice in self.tables.notices.values():
+            counts[f"notices_{notice.state}"] = counts.get(f"notices_{notice.state}", 0) + 1
+        return counts
+
+    def close(self) -> None:
+        return
+
+
+def _fits(alert: Alert, wanted: Filter) -> bool:
+    return (
+        (not wanted.levels or alert.level in wanted.levels)
+        and (not wanted.kinds or alert.kind in wanted.kinds)
+        and (not wanted.handlings or alert.handling in wanted.handlings)
+        and (not wanted.grids or alert.place.grid in wanted.grids)
+        and (not wanted.townships or alert.place.township in wanted.townships)
+        and (not wanted.subject or wanted.subject in alert.subjects)
+        and (not wanted.open_only or not alert.handling.over)
+        and (wanted.since is None or alert.stages["raised_at"] >= wanted.since)
+    )
