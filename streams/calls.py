@@ -73,7 +73,8 @@ class Listener:
         )
         latin = tuple(w for w in keywords.negations if _LATIN.fullmatch(w))
         han = tuple(w for w in keywords.negations if not _LATIN.fullmatch(w))
-        self._before = re.compile(rf"(?:{_any_of(latin).pattern})(?:\s+\S+){{0,3}}\s*$|(?:{_any_of(han).pattern}).{{0,{_REACH}}}$", re.IGNORECASE)  # fmt: skip
+        words, signs = _any_of(latin).pattern, _any_of(han).pattern
+        self._before = re.compile(rf"(?:{words})(?:\s+\S+){{0,3}}\s*$|(?:{signs}).{{0,{_REACH}}}$", re.IGNORECASE)
         self._kinds = tuple((k, _any_of(k.phrases), _any_of(k.words)) for k in keywords.kind)
 
     def hear(self, text: str) -> tuple[Kind, str] | None:

@@ -43,6 +43,9 @@ class Rule(Section):
     device_kinds: tuple[str, ...] = Field((), title="Only devices of these kinds; empty is every kind")
     except_kinds: tuple[str, ...] = Field((), title="Devices of these kinds are passed over")
     except_metrics: tuple[str, ...] = Field((), title='Metrics that "*" does not mean')
+    believable: tuple[float, float] | None = Field(
+        None, title="Values outside are a broken sensor's and are passed over"
+    )
     text: str = Field("", title="Key of the operators' text; empty is the rule's id")
 
     @property

@@ -149,7 +149,11 @@ class Threshold:
         """One row of a track with an episode; `value` grows towards the worse."""
         self._run_holds(episode, observed, received, value)
         episode.last_received, episode.value = max(received, episode.last_received), value * self._sign
-        held = [k for k in range(episode.level + 1, len(self._levels)) if episode.over_since[k] != NEVER and observed - episode.over_since[k] >= self._holds[k]]  # fmt: skip
+        held = [
+            k
+            for k in range(episode.level + 1, len(self._levels))
+            if episode.over_since[k] != NEVER and observed - episode.over_since[k] >= self._holds[k]
+        ]
         said = self._rise(key, episode, held[-1], received) if held else []
         if episode.level >= 0:
             level = next_level(episode.level, value, self._levels)
@@ -230,11 +234,8 @@ class Threshold:
     def snapshot(self) -> dict[str, Any]:
         return {
             "books": {metric: {"last": b.last, "busy": b.busy, "good": b.good} for metric, b in self._books.items()},
-            "episodes": [
-                [metric, track, pack_origin(e.origin), e.started, e.received, e.over_since, e.due_at, e.last_received, e.value, e.level, e.peak, e.due]
-                for (metric, track), e in self._episodes.items()
-            ],
-        }  # fmt: skip
+            "episodes": [[*key, pack_origin(e.origin), *_plain(e)] for key, e in self._episodes.items()],
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         self._books = {metric: _Book(b["last"], b["busy"], b["good"]) for metric, b in state["books"].items()}
@@ -243,3 +244,8 @@ class Threshold:
         }
         self._timers = [(e.due, *key) for key, e in self._episodes.items() if e.due != NEVER]
         heapq.heapify(self._timers)
+
+
+def _plain(e: Episode) -> tuple[Any, ...]:
+    """All fields after the origin, in their order."""
+    return e.started, e.received, e.over_since, e.due_at, e.last_received, e.value, e.level, e.peak, e.due

@@ -66,6 +66,14 @@ class Tracks:
             found = [numbers.setdefault(o.device, len(numbers)) for o in frame.devices]
         return np.array(found, np.int32)
 
+    def number(self, device: str) -> int | None:
+        """The number of a device, if it has one."""
+        return self._numbers.get(device)
+
+    def enter(self, device: str) -> int:
+        """The number of a device; a new one gets the next."""
+        return self._numbers.setdefault(device, len(self._numbers))
+
     def of(self, metric: str, devices: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]:
         """The track of `metric` for each of these devices, and how many tracks the metric has by now."""
         known = self._metrics.get(metric)

@@ -22,11 +22,8 @@ SECOND: Final = 1_000_000
 Found = tuple[int, Signal]
 
 
-class Watch(Protocol):
-    """The state of one rule over many tracks."""
-
-    def apply(self, rows: Rows) -> list[Found]:
-        """Apply rows of one metric, in their order; muted rows are not among them."""
+class Timed(Protocol):
+    """State with timers that can be kept and taken up again."""
 
     def due(self) -> int | None:
         """The earliest instant (received clock) at which it wants `on_due`."""
@@ -41,6 +38,13 @@ class Watch(Protocol):
         """Become what `snapshot` described."""
 
 
+class Watch(Timed, Protocol):
+    """The state of one rule over many tracks."""
+
+    def apply(self, rows: Rows) -> list[Found]:
+        """Apply rows of one metric, in their order; muted rows are not among them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Times:
     """A signal's three instants in microseconds."""
@@ -50,8 +54,14 @@ class Times:
     raised: int
 
 
-def word(rule: Rule, level: Level, origin: Origin, metric: str, *, started: int, times: Times, value: float | None, active: bool = True) -> Signal:  # fmt: skip
-    """The signal of a rule about one device's metric; its key is that of the episode that started at `started` (observed clock)."""
+def word(
+    rule: Rule, level: Level, origin: Origin, metric: str,
+    *, started: int, times: Times, value: float | None, active: bool = True,
+) -> Signal:  # fmt: skip
+    """The signal of a rule about one device's metric.
+
+    Its key is that of the episode that started at `started` (observed clock).
+    """
     point = Point(origin.lat, origin.lon) if origin.lat is not None and origin.lon is not None else None
     return Signal(
         signal_key(rule.id, f"{origin.device}/{metric}", from_micros(started)),
