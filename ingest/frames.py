@@ -53,6 +53,9 @@ class Origin:
     lat: float | None = None
     lon: float | None = None
 
+    def __hash__(self) -> int:
+        return hash(self.device)  # a text keeps its hash: the gateway looks origins up for every row
+
     @classmethod
     def of(cls, reading: Reading) -> Origin:
         point = reading.place.point

@@ -140,6 +140,13 @@ class LogWriter:
     ) -> None:
         await self.stop()
 
+    async def start(self) -> None:
+        """Connects now rather than at the first write. A log that is away is no error: `write` will wait for it."""
+        try:
+            await self._started()
+        except _AWAY as error:
+            await self._failed(error)
+
     async def write(self, records: Sequence[Record]) -> None:
         """Returns when the log has all of them; never raises for a log that is away."""
         if not records:

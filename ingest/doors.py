@@ -1,0 +1,237 @@
+"""The gateway process: MQTT in, log out, and an acknowledgement only for what the log has (law 1)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ingest.clock import Clock
+from ingest.counts import GatewayCounts
+from ingest.dialects import open_dialects
+from ingest.dialects.claims import Dialect
+from ingest.events import Rejected
+from ingest.frames import to_micros
+from ingest.gateway import RAW_KEPT, Gateway, Locate, Seal
+from ingest.log import LogWriter, Record, ensure_topics, record_of
+from ingest.mqtt import Wire
+from ingest.packer import Batch, Packer
+from ingest.registry import Registry
+from ingest.settings import GatewaySettings, LogSettings, MqttSettings
+from ingest.topics import Topic
+
+logger = logging.getLogger(__name__)
+
+_DEPTH: Final = 2  # writes under way before the next batch is left to grow; the log's answer starts it
+_DEEPEST: Final = 8  # the same for a batch with single events in it: alarms do not wait for a frame to fill
+_DRAIN_WITHIN: Final = 10.0
+_LOOK_EVERY: Final = 2.0
+_REPORT_EVERY: Final = 30.0
+
+
+@dataclass(slots=True)
+class Shipment:
+    """A batch on its way to the log, and what will acknowledge its messages."""
+
+    epoch: int
+    messages: int
+    tokens: list[Any] = field(default_factory=list)
+    done: bool = False
+
+
+class Intake:
+    """Between the wire and the log: gathers a batch, ships it, and acknowledges in order what the log said yes to."""
+
+    def __init__(
+        self, packer: Packer, writer: LogWriter, *, mqtt: MqttSettings, partitions: int, frame_rows: int, clock: Clock
+    ) -> None:
+        self.packer, self._writer, self._clock = packer, writer, clock
+        self._partitions, self._rows, self._most = partitions, frame_rows, mqtt.max_unacknowledged
+        self.counts = packer.counts
+        self.wire = Wire(mqtt, self, self.counts)
+        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._batch, self._tokens = Batch(frame_rows), list[Any]()
+        self._shipments: deque[Shipment] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._held = self._now = 0
+        self._closing = False
+
+    def receive(self, topic: bytes, payload: bytes, retained: bool, redelivered: bool, token: Any) -> None:
+        if not self._now:
+            self._now = to_micros(self._clock.now())
+        try:
+            self.packer.take(topic, payload, retained, self._now, self._batch)
+        except Exception as error:  # a fault of ours must not stop the others' messages: this one is kept as rejected
+            logger.exception("a message on %r could not be digested and was kept as rejected", topic[:200])
+            self._batch.events.append(
+                Rejected(
+                    "fault", payload[:RAW_KEPT], topic.decode(errors="replace")[:1024], self._clock.now(),
+                    detail=repr(error)[:500],
+                )
+            )  # fmt: skip
+            self.counts.reject("", "fault")
+        if token is not None:
+            self._tokens.append(token)
+        if redelivered:
+            self.counts.redelivered += 1
+        self._held += 1
+        if self._batch.full:
+            self.flush()
+        if self._held >= self._most:
+            self.wire.pause()
+            self.flush()
+
+    def rest(self) -> None:
+        self._now = 0
+        self.flush()
+
+    def broken(self) -> None:
+        self._now = 0
+        self.flush(self.wire.epoch - 1, now=True)
+
+    def flush(self, epoch: int | None = None, *, now: bool = False) -> None:
+        """Ships the batch, unless enough is under way already: then the log's next answer does."""
+        batch = self._batch
+        deepest = _DEEPEST if batch.events else _DEPTH
+        if not batch.messages or (len(self._tasks) >= deepest and not now):
+            return
+        shipment = Shipment(self.wire.epoch if epoch is None else epoch, batch.messages, self._tokens)
+        records = [Record(Topic.READINGS, partition, raw) for partition, raw in batch.frames()]
+        records += [record_of(event, self._partitions) for event in batch.events]
+        self._batch, self._tokens = Batch(self._rows), []
+        self._shipments.append(shipment)
+        task = asyncio.get_running_loop().create_task(self._ship(shipment, records))
+        self._tasks.add(task)
+        task.add_done_callback(self._shipped)
+
+    async def _ship(self, shipment: Shipment, records: list[Record]) -> None:
+        await self._writer.write(records)
+        shipment.done = True
+
+    def _shipped(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            if not self.failure.done():
+                self.failure.set_exception(error)
+            return
+        while self._shipments and self._shipments[0].done:
+            shipment = self._shipments.popleft()
+            self._held -= shipment.messages
+            if shipment.tokens and self.wire.acknowledge(shipment.epoch, shipment.tokens):
+                self.counts.acknowledged += len(shipment.tokens)
+        if self.wire.paused and not self._closing and self._held <= self._most // 2:
+            self.wire.resume()
+        self.flush()
+
+    async def drain(self, within: float = _DRAIN_WITHIN) -> None:
+        """Reads no more, and waits until the log has what was read; what is left then comes again to our successor."""
+        self._closing = True
+        self.wire.pause()
+        try:
+            async with asyncio.timeout(within):
+                while self._batch.messages or self._tasks:
+                    self.flush()
+                    if self._tasks:
+                        await asyncio.wait(set(self._tasks), return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.sleep(0)
+        except TimeoutError:
+            logger.warning("%s messages were not taken by the log in time and stay unacknowledged", self._held)
+        for task in self._tasks:
+            task.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """What the gateway knows of its city. `registry` answers with the current one; `locate` goes by the current
+    outlines.
+    """
+
+    registry: Callable[[], Registry]
+    locate: Locate
+    seal: Seal
+
+
+async def run_gateway(
+    mqtt: MqttSettings,
+    log: LogSettings,
+    settings: GatewaySettings,
+    *,
+    registry: Callable[[], Registry],
+    locate: Locate,
+    seal: Seal,
+    clock: Clock,
+    stop: asyncio.Event,
+    ready: Callable[[], None] | None = None,
+    counts: GatewayCounts | None = None,
+) -> None:
+    """Runs until `stop`, then drains. `ready` is called once the first subscription stands.
+
+    Raises `LogUnavailable` when the log's topics cannot be had, `ProfileError` for profiles that cannot be used.
+    """
+    city, dialects, counts = City(registry, locate, seal), open_dialects(settings.profiles), counts or GatewayCounts()
+    await ensure_topics(log)
+    async with LogWriter(log, client_id=mqtt.client_id) as writer:
+        packer = _packer(city, dialects, settings, log.partitions, counts)
+        intake = Intake(
+            packer, writer, mqtt=mqtt, partitions=log.partitions, frame_rows=settings.frame_rows, clock=clock
+        )
+        keeping = [
+            asyncio.create_task(intake.wire.run(), name="wire"),
+            asyncio.create_task(_follow(city, intake, dialects, settings, log.partitions), name="registry"),
+            asyncio.create_task(_report(counts), name="report"),
+            asyncio.create_task(_announce(intake.wire, ready), name="ready"),
+        ]
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await _first_end(stopping, intake.failure, *keeping[:3])
+        finally:
+            await intake.drain()
+            await intake.wire.close()
+            for task in (stopping, *keeping):
+                task.cancel()
+            await asyncio.gather(stopping, *keeping, return_exceptions=True)
+            logger.info("stopped: %s", counts.line())
+
+
+async def _first_end(*awaited: asyncio.Future[Any]) -> None:
+    done, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+    for one in done:
+        one.result()
+
+
+def _packer(
+    city: City, dialects: tuple[Dialect, ...], settings: GatewaySettings, partitions: int, counts: GatewayCounts
+) -> Packer:
+    gateway = Gateway(city.registry(), city.locate, settings, dialects, city.seal)
+    return Packer(gateway, partitions, counts)
+
+
+async def _follow(
+    city: City, intake: Intake, dialects: tuple[Dialect, ...], settings: GatewaySettings, partitions: int
+) -> None:
+    """A changed registry is in force within seconds, from one message to the next."""
+    held = intake.packer.registry
+    while True:
+        await asyncio.sleep(_LOOK_EVERY)
+        if (current := city.registry()) is not held:
+            held = current
+            intake.packer = _packer(city, dialects, settings, partitions, intake.counts)
+            logger.info("registry version %s is in force: %s devices", current.version, len(current.devices))
+
+
+async def _report(counts: GatewayCounts) -> None:
+    while True:
+        await asyncio.sleep(_REPORT_EVERY)
+        logger.info("%s", counts.line())
+
+
+async def _announce(wire: Wire, ready: Callable[[], None] | None) -> None:
+    await wire.subscribed.wait()
+    if ready is not None:
+        ready()

@@ -1,0 +1,164 @@
+"""What a message from the wire means: decode, place, date, mark. Pure; nothing a sender can write makes it raise.
+
+`decide` says it in values. `Intake.take` does the same straight into frames, quickly for plain telemetry and
+through `decide` for the rest; a test holds the two to the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from ingest.dialects.claims import Claim, Dialect, Fault, Measured, Reason, Seen, Spoken, Stood, Unreadable
+from ingest.events import Call, Decoded, Event, InvalidEvent, Mark, Place, Point, Presence, Reading, Rejected, Sighting
+from ingest.registry import Device, Registry
+from ingest.settings import GatewaySettings
+
+Locate = Callable[[Point], Place | None]
+Seal = Callable[[str], tuple[str, str]]
+
+RAW_KEPT: Final = 384 * 1024  # twice this in hex still fits into one record of the log
+_CALL_ENDS: Final = "/call"
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Where a device stands and what follows from that for everything it says."""
+
+    place: Place
+    kind: str
+    marks: Mark
+
+
+def no_seal(number: str) -> tuple[str, str]:
+    """Keeps nothing of a number: for gateways without a secret."""
+    del number
+    return "", ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Decides with one registry; a changed registry makes a new Gateway.
+
+    `locate` finds the grid that covers a point (law 11), `seal` turns a caller's number into a token and its masked
+    form (law 14).
+    """
+
+    registry: Registry
+    locate: Locate
+    settings: GatewaySettings
+    dialects: tuple[Dialect, ...]
+    seal: Seal = no_seal
+
+    def decide(self, topic: str, payload: bytes, retained: bool, received_at: datetime) -> Decoded:
+        """All that the message turns out to be; what cannot be understood is in there as `Rejected`."""
+        dialect, source = self.spoken_by(topic)
+        if retained and not payload:
+            return Decoded()  # the deletion of a retained message says nothing
+        try:
+            nobody = (Fault(Reason.UNKNOWN_TOPIC, "no dialect or profile reads this topic"),)
+            claims: Iterable[Claim] = nobody if dialect is None else dialect.read(topic, payload)
+        except Unreadable as error:
+            claims = (Fault(error.reason, error.detail),)
+        readings: list[Reading] = []
+        events: list[Event] = []
+        extra = Mark.RETAINED if retained else Mark.NONE
+        for claim in claims:
+            if isinstance(claim, Fault):
+                events.append(self._rejected(claim, topic, payload, source, received_at))
+                continue
+            try:
+                if isinstance(claim, Measured):
+                    readings += self._readings(claim, received_at, extra)
+                else:
+                    events.append(self._event(claim, received_at, extra))
+            except (Unreadable, InvalidEvent) as error:
+                reason = error.reason if isinstance(error, Unreadable) else Reason.BAD_VALUE
+                events.append(self._rejected(Fault(reason, str(error)), topic, payload, source, received_at))
+        return Decoded(tuple(readings), tuple(events))
+
+    def spoken_by(self, topic: str) -> tuple[Dialect | None, str]:
+        """The dialect that reads a topic, and who speaks there."""
+        for dialect in self.dialects:
+            source = dialect.source(topic)
+            if source is not None:
+                return dialect, source[:128]
+        return None, topic.partition("/")[0][:128]
+
+    def stand(self, device: str, gateway: str, point: Point | None) -> Stand:
+        """Registry first, then the payload's coordinates, then the catcher. Raises `Unreadable` for another's device."""
+        known = self.registry.devices.get(device)
+        if known is None:
+            place = self._located(point)
+            marks = Mark.UNKNOWN_DEVICE | (Mark.NONE if place.grid else Mark.UNPLACED)
+            return Stand(place, "", marks)
+        if known.gateway and gateway != known.gateway:
+            raise Unreadable(Reason.GATEWAY_MISMATCH, f"{device} belongs to {known.gateway} and came from {gateway}")
+        place = self._enrolled(known)
+        if not place.grid:
+            place = self._located(known.point or point)
+        return Stand(place, known.kind, Mark.NONE if place.grid else Mark.UNPLACED)
+
+    def _enrolled(self, device: Device) -> Place:
+        if device.grid not in self.registry.grids:
+            return Place()
+        return self.registry.place_in(device.grid, device.point, "registry")
+
+    def _located(self, point: Point | None) -> Place:
+        found = self.locate(point) if point is not None else None
+        return found or Place(point=point)
+
+    def dated(self, at: datetime | None, received_at: datetime) -> tuple[datetime, Mark]:
+        """The instant to go by, and what was odd about the claim (laws 10 and 12)."""
+        if at is None:
+            return received_at, Mark.ZERO_TIME
+        if at - received_at > timedelta(seconds=self.settings.ahead_limit):
+            return received_at, Mark.CLOCK_SKEW
+        if received_at - at > timedelta(seconds=self.settings.late_after):
+            return at, Mark.LATE
+        return at, Mark.NONE
+
+    def _readings(self, claim: Measured, received_at: datetime, extra: Mark) -> list[Reading]:
+        stand = self.stand(claim.device, claim.gateway, claim.point)
+        observed_at, odd = self.dated(claim.at, received_at)
+        marks = claim.marks | stand.marks | odd | extra
+        return [
+            Reading(claim.device, name, value, observed_at, received_at, stand.place, stand.kind, claim.gateway, marks)
+            for name, value in claim.values
+        ]
+
+    def _event(self, claim: Seen | Spoken | Stood, received_at: datetime, extra: Mark) -> Event:
+        observed_at, odd = self.dated(claim.at, received_at)
+        marks = claim.marks | odd | extra
+        if isinstance(claim, Spoken):
+            place = self._located(claim.point)
+            token, masked = self.seal(claim.caller) if claim.caller else ("", "")
+            marks |= Mark.NONE if place.grid else Mark.UNPLACED
+            return Call(
+                claim.ident, claim.text, observed_at, received_at, claim.category, claim.channel, claim.address,
+                token, masked, place, claim.gateway, marks,
+            )  # fmt: skip
+        if isinstance(claim, Seen):
+            stand = self.stand(claim.camera, claim.gateway, claim.point)
+            return Sighting(
+                claim.ident, claim.camera, claim.label, claim.score, observed_at, received_at,
+                stand.place, claim.ended, claim.gateway, marks | stand.marks,
+            )  # fmt: skip
+        stand = self.stand(claim.device, claim.gateway, None)
+        if claim.device == claim.gateway:  # gateways speak for themselves and need not be enrolled
+            stand = Stand(stand.place, stand.kind or "gateway", Mark.NONE)
+        return Presence(
+            claim.device, claim.standing, observed_at, received_at, stand.place, stand.kind, claim.gateway,
+            marks | stand.marks,
+        )  # fmt: skip
+
+    def _rejected(self, fault: Fault, topic: str, payload: bytes, source: str, at: datetime) -> Rejected:
+        raw, detail = payload if fault.raw is None else fault.raw, fault.detail
+        if topic.endswith(_CALL_ENDS):  # a caller's number may be anywhere in it (law 14)
+            raw = self.seal(raw.decode("utf-8", errors="replace"))[0].encode()
+            detail = f"sealed: {detail}" if raw else f"not kept, there is no secret: {detail}"
+        if len(raw) > RAW_KEPT:
+            detail, raw = f"the first {RAW_KEPT} of {len(raw)} bytes: {detail}", raw[:RAW_KEPT]
+        return Rejected(fault.reason, raw, topic[:1024], at, source, detail)
