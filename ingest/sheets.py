@@ -222,7 +222,7 @@ def _with_lines(text: str) -> Iterator[tuple[int, Any]]:
     while True:
         key, at = decoder.raw_decode(text, _past(text, at))
         at = _past(text, at)
-        if key == "features":
+        if key == "features" and text[at] == "[":
             break
         _, at = decoder.raw_decode(text, at)
         at = _past(text, at)

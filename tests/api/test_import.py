@@ -1,6 +1,7 @@
 """`tocsin import` on the ledger: all or nothing, and as often as one likes."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,20 @@ def test_a_ledger_that_is_away_is_no_error_of_the_files(office):
 def test_a_cell_that_looks_like_markup_is_shown_as_it_is(office):
     Path("grids.csv").write_text("code,level,name\nA,[red]grid,a\n", encoding="utf-8")
     assert "[red]grid" in office("--grids", "grids.csv").stdout
+
+
+def test_the_place_in_the_documentation_can_be_imported_as_it_stands(office):
+    text = (Path(command.__file__).parents[2] / "docs" / "import.md").read_text(encoding="utf-8")
+    examples = re.findall(r"`(\w+\.csv)`\n\n```csv\n(.*?)```", text, re.DOTALL)
+    assert [name for name, _ in examples] == ["grids.csv", "devices.csv", "people.csv"]
+    for name, rows in examples:
+        Path(name).write_text(rows, encoding="utf-8")
+    result = office(*ALL, "--json")
+    done = json.loads(result.stdout)
+    assert (result.exit_code, done["problems"]) == (0, [])
+    registry, _ = in_force()
+    assert {d.id: d.grid[-2:] for d in registry.devices.values()} == {
+        "smoke-0001": "01",
+        "smoke-0002": "02",
+        "level-0001": "02",
+    }
