@@ -1,8 +1,8 @@
 """A device that should have spoken and did not (law 9): once per outage, restart or not, also if it never spoke.
 
 Who should speak comes from the registry (`enrol`). A device is silent when nothing arrived from it for `factor` of its intervals, or
-when it was said to be offline and did not come back. A gateway that carries several such devices is silent when nothing arrived through it for
-`factor` of their shortest interval; then it rings instead of them. While a gateway is quieter than its devices would let it be, its
+when it was said to be offline and did not come back. A gateway that carries several such devices is silent when nothing arrived through it
+for `factor` of their shortest interval; then it rings instead of them. While a gateway is quieter than its devices would let it be, its
 devices wait for what becomes of it: either it rings for all, or it speaks and those still missing ring for themselves.
 
 Only the received clock counts here: a device with a wrong clock still speaks. What was kept back somewhere and arrives late, retained or
