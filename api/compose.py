@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from alerts.channels.contract import Channel
-from alerts.conduct import Conductor
-from alerts.sender import Sender
 
 from alerts import ticker
 from alerts.channels import build_channels
+from alerts.channels.contract import Channel
+from alerts.conduct import Conductor
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Ledger
 from alerts.policy import load_policies
 from alerts.roster import Roster
+from alerts.sender import Sender
 from alerts.words import load_words
 from api.seal import Seal
 from api.settings import Settings

@@ -154,7 +154,7 @@ class Stack:
 
     def _command(self, name: str) -> list[str]:
         config = ["--config", str(self.plan.config.absolute())] if self.plan.config else []
-        return [sys.executable, "-m", "api.command", name, *config, "--ready-file", str(self._ready(name))]
+        return [sys.executable, "-m", "api.command.process", name, *config, "--ready-file", str(self._ready(name))]
 
     def _ready(self, name: str) -> Path:
         return self.data_dir.absolute() / "ready" / name

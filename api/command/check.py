@@ -16,10 +16,9 @@ from api.settings import Settings, SettingsError, load
 
 def problems_of(settings: Settings) -> list[str]:
     """Every problem in the files the settings name, one sentence each with file and key."""
-    from ingest.dialects.mapped import load_profiles
-
     from alerts.policy import load_policies
     from alerts.words import load_words
+    from ingest.dialects.mapped import load_profiles
     from streams.rules import load_rules
 
     checks: list[tuple[str, Callable[[], object]]] = [

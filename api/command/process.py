@@ -1,4 +1,7 @@
-"""`tocsin gateway`, `tocsin worker`, `tocsin api`: one process each, ended by SIGTERM or Ctrl-C after it has drained."""
+"""`tocsin gateway`, `tocsin worker`, `tocsin api`: one process each, ended by SIGTERM or Ctrl-C after it has drained.
+
+The stack starts them as `python -m api.command.process NAME`, which loads nothing of the other verbs.
+"""
 
 from __future__ import annotations
 
@@ -81,3 +84,10 @@ def worker(config: Config = None, ready_file: ReadyFile = None) -> None:
 def api(config: Config = None, ready_file: ReadyFile = None) -> None:
     """Serve the page, REST and the live stream. 接口"""
     serve("api", config, ready_file)
+
+
+if __name__ == "__main__":
+    alone = typer.Typer(add_completion=False)
+    for verb in (gateway, worker, api):
+        alone.command()(verb)
+    alone()

@@ -1,0 +1,25 @@
+"""The verbs of `tocsin`, in the order in which help shows them."""
+
+from __future__ import annotations
+
+import typer
+
+from api.command import bench, check, demo, doctor, import_place, process, replay, simulate, up
+
+app = typer.Typer(
+    name="tocsin",
+    no_args_is_help=True,
+    add_completion=False,
+    help="The alarm bell of a city governed by grids · 网格城市的警钟",
+)
+app.command("demo")(demo.demo)
+app.command("up")(up.up)
+app.command("gateway")(process.gateway)
+app.command("worker")(process.worker)
+app.command("api")(process.api)
+app.command("import")(import_place.import_place)
+app.command("simulate")(simulate.simulate)
+app.command("replay")(replay.replay)
+app.command("check")(check.check)
+app.command("doctor")(doctor.doctor)
+app.command("bench")(bench.bench)
