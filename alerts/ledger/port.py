@@ -12,6 +12,7 @@ from alerts.alert import Alert, Entry, Notice
 from alerts.roster import Person, Roster
 from ingest.events import Place
 from ingest.registry import Device, Grid, Registry
+from streams.signal import Level
 
 
 class LedgerUnavailable(RuntimeError):
@@ -66,9 +67,9 @@ class Transaction(Protocol):
         """One notice."""
 
     def save(self, alert: Alert, entries: Sequence[Entry]) -> Alert:
-        """Write an alert (its `version` must be the one in the ledger, 0 for a new one) and append entries; returns it with its new version.
+        """Write an alert and append entries; returns it with its new version.
 
-        Raises `Conflict` when somebody else has changed it.
+        Its `version` must be the one in the ledger, 0 for a new one. Raises `Conflict` when somebody else has changed it.
         """
 
     def save_all(self, changes: Sequence[tuple[Alert, Sequence[Entry]]]) -> list[Alert]:
@@ -122,10 +123,13 @@ class Ledger(Protocol):
     def outbox(self, *, alert: str = "", states: Sequence[str] = (), limit: int = 200) -> list[Notice]: ...
     def notice_by_provider_id(self, provider_id: str) -> Notice | None: ...
 
-    def lease_notices(self, now: datetime, *, limit: int, lease: timedelta) -> list[Notice]:
-        """Queued notices that are due, worst level first, then oldest: each handed to one caller for `lease`. They are `sending` from now on.
+    def lease_notices(
+        self, now: datetime, *, limit: int, lease: timedelta, at_least: Level = Level.BLUE
+    ) -> list[Notice]:
+        """Queued notices that are due, worst level first, then oldest: each handed to one caller for `lease`.
 
-        Every handing out adds one to `attempts`. A notice whose lease ran out (its sender died) is handed out again.
+        Only those of at least a level. They are `sending` from now on, and every handing out adds one to `attempts`. A
+        notice whose lease ran out (its sender died) is handed out again.
         """
 
     def due_escalations(self, now: datetime, *, limit: int, lease: timedelta) -> list[str]:
@@ -140,7 +144,10 @@ class Ledger(Protocol):
         """Grows with every import: a cheap question to ask often."""
 
     def replace_place(self, grids: Sequence[Grid], devices: Sequence[Device], people: Sequence[Person]) -> int:
-        """Put a checked place in force in one transaction: what is listed is added or updated, nothing is deleted. Returns the new version."""
+        """Put a checked place in force in one transaction; returns the new version.
+
+        What is listed is added or updated, nothing is deleted.
+        """
 
     def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:
         """Alerts raised between two instants, for response metrics."""

@@ -83,7 +83,9 @@ class SqlLedger:
         found = self._rows(select(tables.outbox).where(_O.provider_id == provider_id).limit(1)) if provider_id else []
         return notice_of(found[0]) if found else None
 
-    def lease_notices(self, now: datetime, *, limit: int, lease: timedelta) -> list[Notice]:
+    def lease_notices(
+        self, now: datetime, *, limit: int, lease: timedelta, at_least: Level = Level.BLUE
+    ) -> list[Notice]:
         due = or_(
             and_(_O.state == NoticeState.QUEUED.value, _O.due_at <= now),
             and_(_O.state == NoticeState.SENDING.value, or_(_O.leased_until.is_(None), _O.leased_until <= now)),
@@ -92,7 +94,12 @@ class SqlLedger:
         waiting = _O.state.in_(
             [literal(s.value, literal_execute=True) for s in (NoticeState.QUEUED, NoticeState.SENDING)]
         )
-        wanted = select(tables.outbox).where(waiting, due).order_by(_O.rank.desc(), _O.created_at, _O.key).limit(limit)
+        wanted = (
+            select(tables.outbox)
+            .where(waiting, due, _O.rank >= at_least.rank)
+            .order_by(_O.rank.desc(), _O.created_at, _O.key)
+            .limit(limit)
+        )
         if not self._rows(wanted.limit(1)):  # an idle sender asks often: it takes no writer's turn
             return []
         with self._database.writing(in_order=False) as connection:
