@@ -20,7 +20,6 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from alerts.ledger import open_ledger
-from alerts.ledger.migrate import migrate
 from alerts.ledger.port import Ledger
 from alerts.roster import Person
 from api.embedded import Brokers, Child, free_ports
@@ -118,7 +117,6 @@ class Stack:
         values = self._values()
         self._env = environment_of(values)
         self.settings = Settings.model_validate(values)
-        migrate(self.settings.ledger.url)
         self.ledger = open_ledger(self.settings.ledger.url)
         if self.plan.place is not None:
             self.ledger.replace_place(*self.plan.place)
