@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerts import commands
-from api.http import alerts, calls, grids, health, live, notices
+from api.http import alerts, callbacks, calls, grids, health, live, notices
 from api.http.desk import Desk
 from api.http.problems import install, problem
 from api.live import Live
@@ -46,7 +46,7 @@ def create_app(**parts: Any) -> FastAPI:
     )
     app.state.desk = desk
     install(app)
-    for part in (alerts, notices, calls, grids, live, health):
+    for part in (alerts, notices, calls, grids, live, health, callbacks):
         app.include_router(part.router)
     app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     app.add_middleware(Guarded)

@@ -1,0 +1,14 @@
+// Asking and telling the server. A refusal becomes an Error whose message is what the server said, in the reader's language.
+
+import { tongue } from "./say.js";
+
+async function call(path, options = {}) {
+  const headers = { "Accept-Language": tongue(), ...(options.body ? { "Content-Type": "application/json" } : {}) };
+  const response = await fetch("/api/v1" + path, { ...options, headers });
+  const body = await response.json();
+  if (!response.ok) throw new Error(body.title ? body.title + " " + (body.detail || "") : response.statusText);
+  return body;
+}
+
+export const get = (path) => call(path);
+export const post = (path, body) => call(path, { method: "POST", body: JSON.stringify(body) });

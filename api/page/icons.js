@@ -1,0 +1,46 @@
+// Small line drawings: what kind of trouble, which sense saw it, over which channel somebody is told. A level has a shape as well as a colour.
+
+import { s } from "./dom.js";
+
+const LINES = {
+  fire: "M12 3c1 3 5 5 5 10a5 5 0 0 1-10 0c0-2 1-3.500 2-4.500.2 1.500.8 2.300 1.600 2.700C10.300 8.500 10.500 5.500 12 3z",
+  gas: "M8 21c-2.500 0-4-1.700-4-3.800S5.800 13.500 8 13.500c.4-2.300 2.200-4 4.600-4 2.700 0 4.600 2 4.700 4.500 1.700.2 2.900 1.600 2.900 3.400 0 2-1.500 3.600-3.600 3.600zM9 3c-1 1.200 1 1.800 0 3M14 3c-1 1.200 1 1.800 0 3",
+  flood: "M12 3.500c2.500 3 4 5 4 7a4 4 0 0 1-8 0c0-2 1.500-4 4-7zM3 19c1.500-1.300 3-1.300 4.500 0s3 1.300 4.500 0 3-1.300 4.500 0 3 1.300 4.500 0",
+  tilt: "M3 20h18M7 20 11 4l6 1.600L13.500 20",
+  sos: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 7.500v5.500M12 16.500v.01",
+  trapped: "M5 21V4h14v17M9 4v17M15 4v17M5 12h14",
+  temperature: "M10 14V5a2 2 0 0 1 4 0v9a4 4 0 1 1-4 0zM12 10v7",
+  battery: "M3 8h15v8H3zM18 11h2.500v2H18M6 10.500v3",
+  deviation: "M3 14h4l2-8 4 13 2.500-8L17 14h4",
+  device_silent: "M8.500 15.500a5 5 0 0 1 0-7M15.500 8.500a5 5 0 0 1 0 7M12 12v.01M4 4l16 16",
+  gateway_silent: "M4 14h16v5H4zM7.500 16.500v.01M8 10.500a5.500 5.500 0 0 1 8 0M4 3.500l16 17",
+  hotspot: "M4 5h16v11H9l-5 4z",
+  sensor: "M12 12v.01M8.500 15.500a5 5 0 0 1 0-7M15.500 8.500a5 5 0 0 1 0 7M5.700 18.300a9 9 0 0 1 0-12.600M18.300 5.700a9 9 0 0 1 0 12.600",
+  camera: "M3 7.500h4L8.500 5h7L17 7.500h4V19H3zM12 16.500a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7z",
+  hotline: "M5 13v-1a7 7 0 0 1 14 0v1M4 13h3v6H5.500A1.500 1.500 0 0 1 4 17.500zM20 13h-3v6h1.500a1.500 1.500 0 0 0 1.500-1.500zM17 19c0 1.500-1.500 2.500-3.500 2.500",
+  system: "M12 15.500a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7zM12 3v3M12 18v3M3 12h3M18 12h3M5.600 5.600l2.100 2.100M16.300 16.300l2.100 2.100M18.400 5.600l-2.100 2.100M7.700 16.300l-2.100 2.100",
+  sms: "M4 5h16v11.500H10L6 20v-3.500H4zM8 9.500h8M8 12.500h5",
+  voice: "M6.500 3.500h3l1.500 4-2 1.500a11 11 0 0 0 6 6l1.500-2 4 1.500v3a2 2 0 0 1-2.200 2A16.500 16.500 0 0 1 4.500 5.700a2 2 0 0 1 2-2.200z",
+  log: "M6 3.500h9l3 3v14H6zM9 10h6M9 13.500h6M9 17h4",
+  other: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 12v.01",
+  back: "M14.500 5 8 12l6.500 7",
+  check: "M5 12.500l4.500 4.500L19 7",
+};
+
+const SHAPES = {
+  red: "M4 4h16v16H4z",
+  orange: "M12 3l10 18H2z",
+  yellow: "M12 2l10 10-10 10L2 12z",
+  blue: "M12 3a9 9 0 1 1 0 18 9 9 0 0 1 0-18z",
+};
+
+/** A line drawing by name. */
+export function icon(name, extra = "") {
+  const known = LINES[name] ?? LINES.other;
+  return s("svg.icon" + (extra ? "." + extra : ""), { viewBox: "0 0 24 24", "aria-hidden": "true" }, s("path", { d: known }));
+}
+
+/** The shape of a level: square, triangle, diamond, disc. */
+export function shape(level) {
+  return s("svg.shape." + level, { viewBox: "0 0 24 24", "aria-hidden": "true" }, s("path", { d: SHAPES[level] ?? SHAPES.blue }));
+}

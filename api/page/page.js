@@ -1,0 +1,270 @@
+// The desk: what is known, kept current by the live stream, and drawn when it changes.
+
+import { get, post } from "./api.js";
+import { drawCase } from "./case.js";
+import { h, toast } from "./dom.js";
+import { shape } from "./icons.js";
+import { connect, link, serverNow, standing } from "./live.js";
+import { colour, drawMap } from "./map.js";
+import { drawPhones } from "./phones.js";
+import { drawQueue, FILTERS, order, place, visible } from "./queue.js";
+import { at, label, lasting, speak, t, ticking, tongue, word } from "./say.js";
+import { drawTimes } from "./times.js";
+
+const LEVELS = ["red", "orange", "yellow", "blue"];
+const VIEWS = ["queue", "map", "phones", "times"];
+const $ = (id) => document.getElementById(id);
+const wide = matchMedia("(min-width: 760px)");
+const state = { alerts: new Map(), whole: null, selected: "", picked: false, filter: "open", grid: "", grids: null, notices: [], times: null, more: false };
+
+// Reading -------------------------------------------------------------------------------------------------------------
+
+async function refresh() {
+  const [open, over] = await Promise.all([get("/alerts?open=true&limit=300&shown=true"), get("/alerts?handling=closed&handling=false_alarm&handling=evaluated&limit=60")]);
+  state.alerts = new Map([...over.alerts, ...open.alerts].map((alert) => [alert.id, alert]));
+  state.more = Boolean(open.cursor);
+  $("queue").dataset.ready = "true";
+  if (state.selected) later(readCase, 0);
+  later(readPhones, 0);
+  later(readGrids, 0);
+  later(readTimes, 0);
+  draw();
+}
+
+async function readCase() {
+  const wanted = state.selected;
+  if (!wanted) return;
+  const whole = await get("/alerts/" + encodeURIComponent(wanted));
+  if (wanted !== state.selected) return;
+  state.whole = whole;
+  state.alerts.set(wanted, whole.alert);
+  draw();
+}
+
+async function readPhones() {
+  state.notices = await get("/notices?limit=60");
+  drawPhones($("phones"), state.notices, (id) => choose(id));
+  $("phones-note").textContent = "";
+}
+
+async function readGrids() {
+  const fresh = await get("/grids" + (state.grids ? "?geometry=false" : ""));
+  if (!state.grids || state.grids.version !== fresh.version) {
+    state.grids = state.grids ? await get("/grids") : fresh;
+    drawMap($("map"), state.grids, narrow);
+  }
+  state.grids.features.forEach((feature, index) => { feature.properties = fresh.features[index]?.properties ?? feature.properties; });
+  colour(state.grids, state.grid);
+}
+
+async function readTimes() {
+  state.times = await get("/metrics/response");
+  drawTimes($("times"), state.times);
+  $("times-note").textContent = t("times.window");
+}
+
+const pending = new Map();
+
+/** Run soon and at most once per `pause`; a failure waits for the next change or the next connection. */
+function later(act, pause) {
+  if (pending.has(act)) return;
+  pending.set(act, setTimeout(() => {
+    pending.delete(act);
+    Promise.resolve(act()).catch((error) => console.warn(act.name, error.message));
+  }, pause));
+}
+
+// The stream ----------------------------------------------------------------------------------------------------------
+
+let greeted = false;
+
+function arrived({ entry, alert }) {
+  if (!alert) return;
+  const before = state.alerts.get(alert.id);
+  if (before && before.version > alert.version) return;
+  state.alerts.set(alert.id, alert);
+  if (!before && !alert.over) {
+    $("news").textContent = t("news", { level: word("level", alert.level), kind: word("kind", alert.kind), place: place(alert) });
+  }
+  if (alert.id === state.selected) {
+    if (state.whole?.alert.id === alert.id && !state.whole.timeline.some((known) => known.seq === entry.seq)) {
+      state.whole = { ...state.whole, alert, timeline: [...state.whole.timeline, entry] };
+    }
+    later(readCase, 150);
+  }
+  later(draw, 30);
+  later(readPhones, 300);
+  later(readGrids, 500);
+  later(readTimes, 1500);
+}
+
+// Drawing -------------------------------------------------------------------------------------------------------------
+
+function draw() {
+  const open = [...state.alerts.values()].filter(FILTERS.open);
+  if (!state.picked && wide.matches) follow(open);
+  drawTally(open);
+  drawFilters(open);
+  const rows = visible(state.alerts.values(), { filter: state.filter, grid: state.grid, now: serverNow() });
+  drawQueue($("queue"), rows, { filter: state.filter, selected: state.selected, on: { open: (alert) => choose(alert.id), acknowledge: (alert) => act(alert.id, "acknowledge", "") } });
+  drawCase($("case"), state.whole, { act: (verb, note) => act(state.selected, verb, note), back });
+  const narrowed = $("narrowed");
+  narrowed.hidden = !state.grid && !state.more;
+  narrowed.replaceChildren(...(state.grid
+    ? [t("narrowed", { grid: nameOf(state.grid) }), h("button", { type: "button", onclick: () => narrow("") }, t("narrowed.off"))]
+    : [t("more")]));
+  const fresh = open.filter(FILTERS.new).length;
+  document.title = `${fresh ? `(${fresh}) ` : ""}Tocsin ${t("title")}`;
+  tick();
+}
+
+/** Until somebody chooses, the case shown is the worst that waits. */
+function follow(open) {
+  const worst = open.sort((a, b) => (b.handling === "new") - (a.handling === "new") || order(a, b))[0];
+  if (worst && (!state.selected || state.alerts.get(state.selected)?.over || worst.level === "red") && worst.id !== state.selected) {
+    const now = state.alerts.get(state.selected);
+    if (!now || now.over || now.handling !== "new" || order(worst, now) < 0) select(worst.id);
+  }
+}
+
+function drawTally(open) {
+  const count = (level) => open.filter((alert) => alert.level === level).length;
+  $("tally").replaceChildren(...LEVELS.map((level) =>
+    h("span.tile." + [level, count(level) ? "some" : "none"].join("."), { title: word("color", level) }, shape(level), h("span", {}, word("level", level)), h("b", {}, String(count(level))))));
+}
+
+function drawFilters(open) {
+  const counts = { open: open.length, new: open.filter(FILTERS.new).length, active: open.filter(FILTERS.active).length };
+  $("filters").replaceChildren(...Object.keys(FILTERS).map((name) =>
+    h("button" + (name === state.filter ? ".on" : ""), { type: "button", "aria-pressed": String(name === state.filter), onclick: () => { state.filter = name; draw(); } },
+      t("filter." + name), counts[name] ? h("b", {}, String(counts[name])) : null)));
+}
+
+function drawTabs() {
+  $("tabs").replaceChildren(...VIEWS.map((view) =>
+    h("button" + (document.documentElement.dataset.view === view ? ".on" : ""), { type: "button", onclick: () => show(view) }, t({ phones: "outbox", times: "response" }[view] ?? view))));
+}
+
+function tick() {
+  const now = serverNow();
+  for (const element of document.querySelectorAll("[data-since]")) element.textContent = ticking(now - Date.parse(element.dataset.since));
+  for (const element of document.querySelectorAll("[data-until]")) {
+    const left = Date.parse(element.dataset.until) - now;
+    element.textContent = left > 0 ? t("next", { who: ticking(left + 999) }) : t("next.soon");
+  }
+  $("clock").textContent = at(now);
+  const how = standing();
+  const silent = Math.round((Date.now() - link.heard) / 1000);
+  $("link").className = "link " + how;
+  $("link").textContent = t("link." + how) + (how === "stale" || how === "dead" ? " " + lasting(silent) : "");
+  $("lost").hidden = how === "live" || how === "opening" || silent < 4;
+  $("lost").className = "lost " + how;
+  if (!$("lost").hidden) $("lost").textContent = t("lost", { at: at(link.heard + link.skew) });
+}
+
+// What people do ------------------------------------------------------------------------------------------------------
+
+function select(id) {
+  state.selected = id;
+  state.whole = null;
+  if (id) later(readCase, 0);
+}
+
+function choose(id) {
+  state.picked = true;
+  history.replaceState(null, "", "#" + id);
+  if (state.selected !== id) select(id);
+  document.documentElement.dataset.reading = "true";
+  draw();
+}
+
+function back() {
+  delete document.documentElement.dataset.reading;
+  history.replaceState(null, "", "#");
+  draw();
+}
+
+function show(view) {
+  document.documentElement.dataset.view = view;
+  delete document.documentElement.dataset.reading;
+  drawTabs();
+}
+
+function narrow(code) {
+  state.grid = state.grid === code ? "" : code;
+  if (!wide.matches && state.grid) show("queue");
+  if (state.grids) colour(state.grids, state.grid);
+  draw();
+}
+
+async function act(id, verb, note) {
+  const by = $("operator").value.trim() || t("operator.default");
+  try {
+    const alert = await post(`/alerts/${encodeURIComponent(id)}/${verb}`, { by, note });
+    state.alerts.set(id, alert);
+    if (state.whole?.alert.id === id) state.whole = { ...state.whole, alert };
+    draw();
+    return true;
+  } catch (error) {
+    toast(error.message, true);
+    later(readCase, 0);
+    return false;
+  }
+}
+
+function nameOf(code) {
+  return state.grids?.features.find((feature) => feature.properties.code === code)?.properties.name ?? code;
+}
+
+// Beginning -----------------------------------------------------------------------------------------------------------
+
+function kept(name, value) {
+  try {
+    if (value !== undefined) localStorage.setItem("tocsin." + name, value);
+    return localStorage.getItem("tocsin." + name) ?? "";
+  } catch {
+    return ""; // a browser that keeps nothing still works
+  }
+}
+
+function retell() {
+  label();
+  $("tongue").textContent = tongue() === "zh" ? "EN" : "中";
+  if (!kept("operator")) $("operator").value = t("operator.default");
+  $("times-note").textContent = state.times ? t("times.window") : "";
+  drawTabs();
+  if (state.grids) { drawMap($("map"), state.grids, narrow); colour(state.grids, state.grid); }
+  drawPhones($("phones"), state.notices, (id) => choose(id));
+  if (state.times) drawTimes($("times"), state.times);
+  draw();
+}
+
+function begin() {
+  const asked = new URLSearchParams(location.search);
+  speak(asked.get("lang") || kept("language") || "zh");
+  const shade = asked.get("shade") || kept("shade");
+  if (shade) document.documentElement.dataset.shade = shade;
+  $("operator").value = kept("operator");
+  $("operator").addEventListener("change", (event) => kept("operator", event.target.value.trim()));
+  $("tongue").addEventListener("click", () => { speak(tongue() === "zh" ? "en" : "zh"); kept("language", tongue()); retell(); });
+  $("shade").addEventListener("click", () => {
+    const dark = getComputedStyle(document.documentElement).getPropertyValue("--dark").trim() === "1";
+    document.documentElement.dataset.shade = dark ? "light" : "dark";
+    kept("shade", document.documentElement.dataset.shade);
+  });
+  if (location.hash.length > 1) choose(decodeURIComponent(location.hash.slice(1)));
+  retell();
+  connect({
+    hello: () => { if (!greeted) later(refresh, 0); greeted = true; },
+    joined: () => { greeted = true; later(refresh, 0); },
+    reset: () => later(refresh, 0),
+    entry: arrived,
+    heartbeat: tick,
+    lost: tick,
+  });
+  setTimeout(() => { if (!greeted) later(refresh, 0); }, 1500);
+  setInterval(tick, 1000);
+  setInterval(draw, 60000);
+}
+
+begin();
