@@ -25,12 +25,12 @@ from api.replay.account import alert_line
 from api.replay.guess import SAMPLE, guess
 from api.replay.mapping import BadMapping, Mapping, bind, load_mapping
 from api.replay.place import place_of
-from api.replay.player import Played, beginning_at, play
+from api.replay.player import beginning_at, play
 from api.replay.reading import Recording, Survey, auto_speed
 from api.replay.table import BadTable, open_table
-from api.settings import MqttSettings
 from api.stack import Plan, Stack, StackFailed
 from ingest.clock import Clock
+from ingest.settings import MqttSettings
 
 AUTO: Final = "auto"
 PAGE: Final = 200
@@ -178,6 +178,3 @@ def _tell(ledger: Ledger, recording: Recording, *, as_json: bool) -> None:
 def _sentence(line: dict[str, Any]) -> str:
     told = next((n["at"] for n in line["notices"]), "nobody")
     return f"{line['raised_at']}  {line['level']} {line['kind']}  {line['device']}  {line['rule']}  value {line['value']}  told {told}"
-
-
-__all__ = ["Played", "pace_of", "prepare", "replay"]
