@@ -107,12 +107,5 @@ def geometry(grid: Grid) -> dict[str, Any] | None:
     return None if shape.is_empty else dict(shapely.geometry.mapping(shape))
 
 
-def centre(grid: Grid) -> Point | None:
-    """A point that is certainly inside a grid; None for a grid without an outline."""
-    shape = outline(grid.rings)
-    inside = None if shape.is_empty else shape.representative_point()
-    return None if inside is None else Point(inside.y, inside.x)
-
-
 def _mended(shape: Any) -> Any:
     return shape if shape.is_valid else shapely.make_valid(shape)

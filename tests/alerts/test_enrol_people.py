@@ -107,6 +107,8 @@ def test_a_grid_for_which_nobody_answers_on_any_level_is_a_warning():
     assert [p.what for p in place.problems] == [
         "nobody answers for 2 grids on any level (T, H): their alerts go to the catcher"
     ]
+    moving = Roster.of([Person("p1", "n", PHONE, "leader", "T")])
+    assert "for 2 grids" in check_place(PlaceFiles(GRIDS, None, PEOPLE), Registry(), moving).problems[0].what
     above = Roster.of([Person("boss", "b", "+861000000009", "duty", "T")])
     assert check_place(PlaceFiles(GRIDS, None, PEOPLE), Registry(), above).problems == ()
 

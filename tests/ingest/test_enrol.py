@@ -102,6 +102,11 @@ def test_all_errors_are_told_in_one_run():
     assert [line for line, _ in told(problems)] == [3, 4, 2]
 
 
+def test_what_follows_from_a_broken_parent_is_not_told_as_well():
+    _, problems = grids("A,B,grid,a,,\nB,,parish,b,,\n")
+    assert [line for line, _ in told(problems)] == [3]
+
+
 def test_a_circle_through_what_is_in_force_is_found():
     known = Registry.of([Grid("B", "b", GridLevel.VILLAGE, "A")], [])
     _, problems = grids("A,B,grid,a,,", known=known)
@@ -275,7 +280,7 @@ def test_a_chinese_table_is_read_however_it_was_saved(_what, raw):
 
 
 def test_lines_are_counted_through_cells_that_span_several():
-    _, problems = check_grids(table('code,level,name\n\nA,grid,"a\nb\nc"\nB,parish,b\n'), NOWHERE, None)
+    _, problems = check_grids(table('code,level,name\n\nA,grid,"a\nb\nc"\nB,parish,"b\nc"\n'), NOWHERE, None)
     assert [line for line, what in told(problems) if "parish" in what] == [6]
 
 
@@ -297,6 +302,8 @@ PLACE = Registry.of(
         Grid("M", "m", GridLevel.MICRO, "W", (((118.0, 29.0), (118.001, 29.0), (118.001, 29.001), (118.0, 29.001), (118.0, 29.0)),)),
         Grid("E", "e", GridLevel.GRID, "T", (((118.01, 29.0), (118.02, 29.0), (118.02, 29.01), (118.01, 29.01), (118.01, 29.0)),)),
         Grid("N", "no outline", GridLevel.GRID, "T"),
+        Grid("P", "p", GridLevel.TOWNSHIP, "", (((120.0, 29.0), (120.1, 29.0), (120.1, 29.1), (120.0, 29.1), (120.0, 29.0)),)),
+        Grid("Q", "no outline either", GridLevel.GRID, "P"),
         Grid("X", "under the one without outline", GridLevel.MICRO, "N", (((119.0, 29.0), (119.1, 29.0), (119.1, 29.1), (119.0, 29.0)),)),
     ],
     [],
@@ -321,6 +328,7 @@ STANDS = [
     ("a stated grid above the covering one is right too", "d,smoke,,W,29.0005,118.0005,wgs84,,", "W", ""),
     ("a stated township without an outline is right", "d,smoke,,T,29.0005,118.0005,wgs84,,", "T", ""),
     ("a grid without an outline cannot be contradicted by nothing", "d,smoke,,N,10,10,wgs84,,", "N", ""),
+    ("coordinates in what lies above a grid without an outline agree", "d,smoke,,Q,29.05,120.05,wgs84,,", "Q", ""),
     ("coordinates in a micro-grid of it agree", "d,smoke,,N,29.01,119.05,wgs84,,", "N", ""),
     ("a grid without an outline is contradicted by another grid", "d,smoke,,N,29.005,118.015,wgs84,,", "N", "lie in 'E', not in the stated 'N'"),
     ("the stated grid wins over the coordinates, with a warning", "d,smoke,,E,29.005,118.0095,wgs84,,", "E", "lie in 'W' and 49 m outside the stated 'E'"),
@@ -352,7 +360,7 @@ BAD_DEVICES = [
     ("an id that stands twice", "d,smoke,,W,,,,,\nd,smoke,,W,,,,,", 3, "'d' stands in line 2 already"),
     ("no id", ",smoke,,W,,,,,", 2, "id '' is not 1 to 128"),
     ("no kind", "d,,,W,,,,,", 2, "kind '' is not 1 to 128"),
-    ("an unknown grid", "d,smoke,,Q,,,,,", 2, "grid 'Q' is neither in the grids file nor known"),
+    ("an unknown grid", "d,smoke,,?,,,,,", 2, "grid '?' is neither in the grids file nor known"),
     ("neither grid nor coordinates", "d,smoke,,,,,,,", 2, "neither a grid nor coordinates"),
     ("coordinates without a datum", "d,smoke,,,29,118,,,", 2, "name no datum"),
     ("coordinates in an unknown datum", "d,smoke,,,29,118,beijing54,,", 2, "is no datum we know"),
