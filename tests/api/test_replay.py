@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import threading
 import time
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -582,3 +584,41 @@ def test_a_recording_can_begin_now_at_another_speed():
     now = datetime(2026, 5, 1, tzinfo=UTC)
     when = beginning_at(T0, now, 10)
     assert when(T0 + timedelta(seconds=50)) == now + timedelta(seconds=5)
+
+
+# ---- documentation
+
+
+def documented():
+    """Each worked example of docs/replay.md: a table beside the mapping that follows it."""
+    text = (Path(__file__).parents[2] / "docs" / "replay.md").read_text(encoding="utf-8")
+    return [
+        re.search(r"```\n(.*?)```.*?```toml\n(.*?)```", part, re.DOTALL).groups() for part in text.split("## ")[4:6]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "example", "devices"),
+    [
+        (
+            "the fire test keeps only what hangs under the ceiling",
+            0,
+            {"TCA_1": {"temperature": 21.4}, "SMA_1": {"smoke": 0.001}},
+        ),
+        (
+            "the pump is one device in our units",
+            1,
+            {"pump-7": {"pressure": 250.0, "machine_temperature": 20.0, "running": 1.0}},
+        ),
+    ],
+)
+def test_the_examples_in_the_documentation_work_as_they_stand(tmp_path, sentence, example, devices):
+    text, toml = documented()[example]
+    (tmp_path / "table.csv").write_text(text, encoding="utf-8")
+    (tmp_path / "map.toml").write_text(toml, encoding="utf-8")
+    found, survey = prepare(tmp_path / "table.csv", tmp_path / "map.toml", "", None, lambda _: None)
+    first = next(found.moments())
+    assert {
+        d: {m: pytest.approx(v, abs=1e-4) for m, v in values.items()} for d, values in devices.items()
+    } == first.devices, sentence
+    assert survey.moments == 2
