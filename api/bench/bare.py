@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 HOLD: Final = 3.0
 
@@ -47,7 +48,7 @@ class Bare:
 def main() -> None:
     port, seconds = int(sys.argv[1]), float(sys.argv[2])
     bare = Bare()
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="bench-bare", protocol=mqtt.MQTTv5)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="bench-bare", protocol=mqtt.MQTTv5)
     client.on_message = bare.message
     client.connect("127.0.0.1", port)
     client.subscribe("tocsin/#", 1)

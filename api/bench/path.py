@@ -21,6 +21,7 @@ import httpx
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from alerts.roster import Person
 from api.bench import Row
 from api.stack import Plan, Stack
 from ingest.registry import Device, Grid, GridLevel
@@ -57,7 +58,7 @@ def percentile(values: list[float], share: float) -> float:
     return ranked[min(int(share * len(ranked)), len(ranked) - 1)] * 1000 if ranked else float("nan")
 
 
-def place() -> tuple[list[Grid], list[Device], list[object]]:
+def place() -> tuple[list[Grid], list[Device], list[Person]]:
     """A grid for every alarm, so that no two alarms are one case."""
     names = [f"{p}-{i:03d}" for p in range(PUBLISHERS) for i in range(ALARMS)]
     tops = [Grid("b", "bench", GridLevel.COUNTY), *(Grid(f"b-{t}", f"t{t}", GridLevel.TOWNSHIP, "b") for t in range(4))]

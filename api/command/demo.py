@@ -18,9 +18,10 @@ import typer
 from rich.console import Console
 
 from alerts.alert import Alert, Handling, NoticeState
-from alerts.ledger.port import Ledger
+from alerts.ledger.port import Filter, Ledger
+from alerts.policy import load_policies
 from api.command.process import MISSING, tell_log
-from api.county.account import account
+from api.county.account import Run, account
 from api.county.county import County, county
 from api.county.crew import Crew
 from api.county.simulator import Simulator
@@ -101,21 +102,15 @@ class Show:
         """Stop publishing, let the log come to rest, and tell."""
         published = self.simulator.stop()
         self.stack.drained(published, 15.0)
-        return account(
-            self.stack.ledger,
-            seed=self.seed,
-            seconds_to_first_alert=self.first_alert,
-            published=published,
-            counted=self.stack.tally(),
-            now=self.stack.clock.now(),
-        )
+        run = Run(self.seed, self.first_alert, published, self.stack.tally())
+        return account(self.stack.ledger, load_policies(POLICIES), run, self.stack.clock.now())
 
 
 def reached(until: Until) -> Callable[[Ledger], bool]:
     """Whether the first alert has come as far as was asked, and what was to be told has been told."""
 
     def done(ledger: Ledger) -> bool:
-        alerts = ledger.page(_every()).alerts
+        alerts = ledger.page(Filter()).alerts
         if not alerts:
             return False
         if until is Until.RAISED:
@@ -131,12 +126,6 @@ def _settled(ledger: Ledger, alert: Alert) -> bool:
     return alert.handling in {Handling.CLOSED, Handling.EVALUATED} and not ledger.outbox(
         alert=alert.id, states=UNSETTLED
     )
-
-
-def _every() -> Any:
-    from alerts.ledger.port import Filter
-
-    return Filter()
 
 
 def demo(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts.metrics import response
-
 from alerts.alert import Alert, Entry, Notice
 from alerts.ledger.port import Ledger
+from alerts.metrics import Figure, response
+from alerts.policy import Policies
 from api.tally import Tally
 
 STAGES: Final = ("event_at", "received_at", "raised_at", "first_notice_at", "acked_at", "handled_at", "closed_at")
@@ -49,20 +50,47 @@ def alert_row(alert: Alert, notices: Sequence[Notice], timeline: Sequence[Entry]
     }
 
 
-def account(
-    ledger: Ledger, *, seed: int, seconds_to_first_alert: float | None, published: int, counted: Tally, now: datetime
-) -> dict[str, Any]:
-    """The whole account. `lost` is what was published and acknowledged by the broker but is neither kept nor rejected in the log."""
+def response_row(alerts: Sequence[Alert], policies: Policies, now: datetime) -> dict[str, Any]:
+    """Response times over all cases per span, and the same kept apart by level, kind, township and first sense."""
+    every = response(alerts, now, targets=policies.targets, by=())
+    return {
+        **{figure.span.value: _figure(figure) for figure in every},
+        "groups": [asdict(figure) for figure in response(alerts, now, targets=policies.targets)],
+    }
+
+
+def _figure(figure: Figure) -> dict[str, Any]:
+    return {
+        "measured": figure.measured,
+        "p50": figure.p50,
+        "p90": figure.p90,
+        "share_within_target": figure.share,
+        "impossible": figure.impossible,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the drill itself counted."""
+
+    seed: int
+    seconds_to_first_alert: float | None
+    published: int
+    counted: Tally
+
+
+def account(ledger: Ledger, policies: Policies, run: Run, now: datetime) -> dict[str, Any]:
+    """The whole account. `lost` is what the MQTT broker took but the log neither kept nor rejected."""
     alerts = ledger.stage_rows(now - timedelta(days=1), now + timedelta(seconds=1))
     return {
-        "seed": seed,
-        "seconds_to_first_alert": seconds_to_first_alert,
+        "seed": run.seed,
+        "seconds_to_first_alert": run.seconds_to_first_alert,
         "alerts": [alert_row(a, ledger.outbox(alert=a.id), ledger.timeline(a.id)) for a in alerts],
         "messages": {
-            "published": published,
-            "kept": counted.kept,
-            "rejected": counted.rejected,
-            "lost": max(published - counted.kept - counted.rejected, 0),
+            "published": run.published,
+            "kept": run.counted.kept,
+            "rejected": run.counted.rejected,
+            "lost": max(run.published - run.counted.kept - run.counted.rejected, 0),
         },
-        "response": response(alerts),
+        "response": response_row(alerts, policies, now),
     }

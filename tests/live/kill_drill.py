@@ -20,10 +20,11 @@ from typing import Any
 
 import orjson
 import paho.mqtt.client as mqtt
-from api.county.telephone import TelephoneNetwork
 
 from alerts.ledger.port import Filter
 from alerts.roster import Person
+from api.county.lines import Kind
+from api.county.telephone import TelephoneNetwork, nobody_answers
 from api.embedded import free_ports
 from api.stack import Plan, Stack
 from ingest.registry import Device, Grid, GridLevel
@@ -104,7 +105,7 @@ class Publisher(threading.Thread):
 
 def doubled(network: TelephoneNetwork) -> int:
     """Texts with the same words to the same number: each alert has a grid of its own, so there is none when all is well."""
-    texts = Counter((m["to"], m["body"]) for m in network.messages())
+    texts = Counter((line.to, line.text) for line in network.lines(Kind.MESSAGE))
     return sum(n - 1 for n in texts.values())
 
 
@@ -114,7 +115,7 @@ def drill(*, messages: int, kills: int, alarms: int, rate: float) -> Result:
     port = free_ports(1)[0]
     with (
         tempfile.TemporaryDirectory(prefix="tocsin-drill-", ignore_cleanup_errors=True) as folder,
-        TelephoneNetwork(SID, "drill", answers=lambda _to, _nth: None) as network,
+        TelephoneNetwork(SID, "drill", answers=nobody_answers) as network,
         Stack(Path(folder), Plan(place=place(alarms), overrides=_overrides(network, port, Path(folder)))) as stack,
     ):
         publisher = Publisher(stack.settings.mqtt.port, messages, alarms, rate)
@@ -133,7 +134,7 @@ def drill(*, messages: int, kills: int, alarms: int, rate: float) -> Result:
             repeats_in_log=counted.repeats,
             alarms=publisher.alarms,
             alerts=len(raised),
-            notices=len(network.messages()),
+            notices=len(network.lines(Kind.MESSAGE)),
             doubled=doubled(network),
             gateway_kills=stack.starts("gateway") - 1,
             worker_kills=stack.starts("worker") - 1,
@@ -155,7 +156,12 @@ def _overrides(network: TelephoneNetwork, port: int, folder: Path) -> dict[str, 
 
 
 # One text to the leader and nothing more, so that every further text is one too many.
-CALM = ""
+CALM = """
+version = "drill"
+
+[levels.red]
+steps = [{ after = 0, target = "grid", channels = ["sms"] }]
+"""
 
 
 def _kill(stack: Stack, kills: int, seconds: float) -> None:
