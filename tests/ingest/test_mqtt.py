@@ -239,7 +239,7 @@ def test_a_broker_that_is_away_is_named_once(caplog: pytest.LogCaptureFixture) -
         wire = Wire(MqttSettings(port=1), Recorder(), GatewayCounts())
         running = asyncio.create_task(wire.run())
         async with asyncio.timeout(10):
-            while not any("cannot be reached" in r.getMessage() for r in caplog.records):  # noqa: ASYNC110
+            while not any("cannot be reached" in r.getMessage() for r in caplog.records):
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.3)  # long enough for another attempt
         running.cancel()
