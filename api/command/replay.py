@@ -59,7 +59,7 @@ def replay(
 ) -> None:
     """Play a recorded table as if it were happening. 回放"""
     console = Console(stderr=True, highlight=False)
-    say: Say = lambda line: console.print(line, markup=False)  # noqa: E731
+    say: Say = lambda line: console.print(line, markup=False, soft_wrap=True)  # noqa: E731
     tell_log(logging.WARNING)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
