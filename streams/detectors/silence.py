@@ -15,7 +15,6 @@ when its beginning was not said by this process, so that a signal another proces
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -24,49 +23,17 @@ from numpy.typing import NDArray
 from ingest.events import Mark, Place, Presence, Standing
 from ingest.frames import Frame, from_micros, to_micros
 from ingest.registry import Device, Registry
+from streams.detectors.speakers import FAR, Speakers
 from streams.detectors.tracks import Tracks, grown
 from streams.detectors.watch import NEVER, SECOND, Found
 from streams.rules import SilenceRule
 from streams.signal import Origin, Signal, signal_key
 
 LIFELESS: Final = Mark.LATE | Mark.RETAINED | Mark.HISTORICAL
-FAR: Final = -NEVER
 _DOUBT: Final = 1.5  # a gateway quieter than this many of its shortest interval is in doubt
 _NONE: Final = -1
 
-
-@dataclass(slots=True)
-class _Speakers:
-    """Devices or gateways, by number."""
-
-    heard: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))  # last sign of life
-    since: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))  # expected from then on
-    limit: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))  # silence allowed; FAR when any is
-    gone: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))  # when word of its going counts
-    rang: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))  # start of the outage that rang
-
-    def reach(self, size: int) -> None:
-        for name, fill in (("heard", NEVER), ("since", NEVER), ("limit", FAR), ("gone", FAR), ("rang", NEVER)):
-            setattr(self, name, grown(getattr(self, name), size, fill))
-
-    def state(self) -> dict[str, Any]:
-        return {"heard": self.heard, "since": self.since, "limit": self.limit, "gone": self.gone, "rang": self.rang}
-
-    def turn(self, number: int, *, active: bool) -> int:
-        """Note that an outage rang, or that it is over; answers since when it lasted."""
-        start = int(self.rang[number] if self.rang[number] != NEVER else max(self.heard[number], self.since[number]))
-        self.rang[number] = start if active else NEVER
-        return start
-
-    def from_when(self) -> NDArray[np.int64]:
-        """The instants their silence counts from."""
-        return np.maximum(self.heard, self.since)
-
-    def due(self) -> NDArray[np.int64]:
-        """When each one's silence rings, whatever else is known; FAR when it rang already or may be silent."""
-        start = self.from_when()
-        due = np.where((self.limit < FAR) & (start > NEVER), start + np.where(self.limit < FAR, self.limit, 0), FAR)
-        return np.where(self.rang != NEVER, FAR, np.minimum(due, self.gone))
+Numbers = NDArray[np.int32]
 
 
 class Silence:
@@ -74,8 +41,8 @@ class Silence:
 
     def __init__(self, rule: SilenceRule) -> None:
         self.rule = rule
-        self._devices = _Speakers()
-        self._gateways = _Speakers()
+        self._devices = Speakers()
+        self._gateways = Speakers()
         self._doubt = np.empty(0, np.int64)  # per gateway: quieter than this and it is in doubt
         self._gateway_of = np.empty(0, np.int32)  # per device
         self._enrolled: dict[int, str] = {}
@@ -90,23 +57,32 @@ class Silence:
         alive = np.flatnonzero((frame.marks & int(LIFELESS)) == 0)
         number, received = devices[alive], frame.received_at[alive]
         self._reach(int(devices.max(initial=-1)) + 1)
-        who, gateway = self._devices, self._gateway_of[number]
-        concerned = (who.rang[number] != NEVER) | (received - who.from_when()[number] > who.limit[number])
-        concerned |= who.gone[number] < FAR
-        through = gateway >= 0
-        if through.any():
-            at = gateway[through]
-            quiet = received[through] - self._gateways.from_when()[at]
-            concerned[through] |= (
-                (self._gateways.rang[at] != NEVER) | (quiet > self._doubt[at]) | (self._gateways.gone[at] < FAR)
-            )
+        gateway = self._gateway_of[number]
+        closely = self._to_look_at(number, gateway, received)
         found: list[Found] = []
-        for i in np.flatnonzero(concerned).tolist():
-            found += [(int(alive[i]), s) for s in self._speaks(int(number[i]), int(gateway[i]), int(received[i]))]
-        rest = ~concerned
-        np.maximum.at(who.heard, number[rest], received[rest])
-        np.maximum.at(self._gateways.heard, gateway[rest & through], received[rest & through])
+        for i in np.flatnonzero(closely).tolist():
+            said = self._speaks(int(number[i]), int(gateway[i]), int(received[i]))
+            found += [(int(alive[i]), signal) for signal in said]
+        rest = ~closely
+        np.maximum.at(self._devices.heard, number[rest], received[rest])
+        rest &= gateway >= 0
+        np.maximum.at(self._gateways.heard, gateway[rest], received[rest])
         return found
+
+    def _to_look_at(self, number: Numbers, gateway: Numbers, received: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which rows want a closer look: all of a device or a gateway with a row that ends a silence, or may."""
+        who, carriers = self._devices, self._gateways
+        look = (who.rang[number] != NEVER) | (who.gone[number] < FAR)
+        look |= received - who.from_when()[number] > who.limit[number]
+        through = gateway >= 0
+        at = gateway[through]
+        quiet = received[through] - carriers.from_when()[at]
+        theirs = (carriers.rang[at] != NEVER) | (carriers.gone[at] < FAR) | (quiet > self._doubt[at])
+        if not (look.any() or theirs.any()):
+            return look
+        closely: NDArray[np.bool_] = np.isin(number, number[look])
+        closely[through] |= np.isin(at, at[theirs])
+        return closely
 
     def presence(self, event: Presence, tracks: Tracks) -> list[Signal]:
         """A device or gateway, or its broker, said that it came or went. Retained and late words of it say nothing."""
@@ -125,15 +101,17 @@ class Silence:
             else self._leaves(self._devices, number, at)
         )
 
-    def _leaves(self, who: _Speakers, number: int, at: int) -> list[Signal]:
+    def _leaves(self, who: Speakers, number: int, at: int) -> list[Signal]:
         if at >= who.heard[number] and who.rang[number] == NEVER:
             who.gone[number] = min(int(who.gone[number]), at + round(self.rule.offline_after * SECOND))
             self._next = min(self._next, int(who.gone[number]))
         return []
 
     def _speaks(self, number: int, gateway: int, at: int) -> list[Signal]:
-        """One device speaks, after something that wants a closer look."""
+        """One device speaks, after something that wants a closer look. A repeat of what was heard already is no news."""
         who = self._devices
+        if at <= who.heard[number]:
+            return []
         missed = number in self._enrolled and at - max(who.heard[number], who.since[number]) > who.limit[number]
         with_gateway = gateway >= 0 and at - self._gateways.from_when()[gateway] > self._doubt[gateway]
         said = self._gateway_speaks(gateway, at) if gateway >= 0 else []
@@ -146,6 +124,8 @@ class Silence:
 
     def _gateway_speaks(self, gateway: int, at: int) -> list[Signal]:
         who = self._gateways
+        if at <= who.heard[gateway]:
+            return []
         rang = who.rang[gateway] != NEVER
         said = [self._gateway_says(gateway, at, active=False)] if rang else []
         if rang:  # its devices get the time they would have had
@@ -284,7 +264,7 @@ class Silence:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Who is expected is not part of it: `enrol` must follow, and keeps since when each was expected."""
-        self._devices, self._gateways = _Speakers(**state["devices"]), _Speakers(**state["gateways"])
+        self._devices, self._gateways = Speakers(**state["devices"]), Speakers(**state["gateways"])
         self._names, self._looked = list(state["names"]), state["looked"]
         self._numbers = {name: number for number, name in enumerate(self._names)}
         self._doubt, self._gateway_of = np.empty(0, np.int64), np.empty(0, np.int32)
