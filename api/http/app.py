@@ -16,7 +16,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerts import commands
-from api.http import alerts, callbacks, calls, grids, health, live, notices
+from alerts.policy import load_policies
+from api.http import alerts, callbacks, calls, grids, health, live, metrics, notices
 from api.http.desk import Desk
 from api.http.problems import install, problem
 from api.live import Live
@@ -45,8 +46,9 @@ def create_app(**parts: Any) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.desk = desk
+    app.state.targets = load_policies(desk.notify.policies).targets
     install(app)
-    for part in (alerts, notices, calls, grids, live, health, callbacks):
+    for part in (alerts, notices, calls, grids, live, metrics, health, callbacks):
         app.include_router(part.router)
     app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     app.add_middleware(Guarded)

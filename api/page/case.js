@@ -6,7 +6,7 @@ import { chip, countdown, place, raised } from "./queue.js";
 import { at, stateWord, t, word } from "./say.js";
 
 const STEPS = ["raised_at", "acked_at", "dispatched_at", "accepted_at", "on_scene_at", "handled_at", "verified_at", "closed_at"];
-const VERBS = ["acknowledge", "dispatch", "accept", "arrive", "handle", "verify", "close", "reopen", "contact", "note", "false-alarm"];
+const VERBS = ["acknowledge", "dispatch", "accept", "contact", "arrive", "handle", "verify", "close", "reopen", "false-alarm"];
 const FIRST = { new: "acknowledge", acknowledged: "dispatch", dispatched: "accept", accepted: "arrive", on_scene: "handle", handled: "verify", verified: "close" };
 
 let drawn = "";
@@ -51,7 +51,7 @@ function skeleton(pane, whole, on) {
     h("button.back", { type: "button", onclick: on.back }, icon("back"), t("back")),
     parts.head,
     h("section", { "aria-label": t("section.steps") }, parts.steps),
-    h("section.acting", {}, parts.buttons, note),
+    h("section.acting", {}, parts.buttons, h("div.noting", {}, note, h("button", { type: "button", onclick: () => say("note", on) }, t("act.note")))),
     h("div.columns", {},
       h("section", {}, h("h3", {}, t("section.evidence")), parts.evidence),
       h("section", {}, h("h3", {}, t("section.ladder")), parts.ladder)),

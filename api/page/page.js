@@ -58,7 +58,7 @@ async function readGrids() {
 }
 
 async function readTimes() {
-  state.times = await get("/metrics/response");
+  state.times = await get("/metrics/response?by=level");
   drawTimes($("times"), state.times);
   $("times-note").textContent = t("times.window");
 }
@@ -95,7 +95,7 @@ function arrived({ entry, alert }) {
   later(draw, 30);
   later(readPhones, 300);
   later(readGrids, 500);
-  later(readTimes, 1500);
+  later(readTimes, 4000);
 }
 
 // Drawing -------------------------------------------------------------------------------------------------------------

@@ -24,5 +24,5 @@ function bubble(notice, open) {
     h("button", { type: "button", onclick: () => open(notice.alert) },
       h("span.from", {}, icon(notice.channel), h("b", {}, notice.name), h("span.quiet", {}, word("role", notice.role)), h("span.spacer"), h("time", {}, at(moved))),
       h("span.text", {}, notice.text),
-      h("span.end", {}, h("span.quiet", {}, `${word("channel", notice.channel)} · ${word("reason", notice.reason)}`), h("span.spacer"), h("span.who." + notice.state, {}, stateWord(notice.channel, notice.state)), notice.error ? h("span.error", {}, notice.error) : null)));
+      h("span.end", {}, h("span.quiet", {}, `${word("channel", notice.channel)} · ${word("reason", notice.reason)}`), h("span.spacer"), h("span.who." + notice.state, {}, stateWord(notice.channel, notice.state)), notice.state === "failed" && notice.error ? h("span.error", {}, word("why", notice.error)) : null)));
 }

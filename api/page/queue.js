@@ -92,7 +92,7 @@ function origins(alert) {
 
 function told(alert) {
   if (!alert.told.length) return alert.over ? [] : [t("told.none")];
-  return alert.told.slice(-3).map((one) =>
+  return alert.told.slice(-2).map((one) =>
     h("span.who." + one.state, {}, icon(one.channel), `${one.name || word("role", one.role)} ${stateWord(one.channel, one.state)}`));
 }
 
