@@ -66,7 +66,10 @@ class Conductor:
         self._language = language
 
     def signals(self, batch: Sequence[Signal], now: datetime) -> list[Alert]:
-        """Conduct signals in their order, all in one transaction; returns the alerts that changed. A signal conducted before is nothing new."""
+        """Conduct signals in their order, all in one transaction; returns the alerts that changed.
+
+        A signal that was conducted before changes nothing.
+        """
         return self._transact(now, lambda docket: self._conduct(docket, batch))[1]
 
     def command(self, alert_id: str, command: Command, now: datetime) -> Alert:
@@ -82,7 +85,10 @@ class Conductor:
         return next((a for a in saved if a.id == alert.id), alert)
 
     def bulk(self, ids: Sequence[str], command: Command, now: datetime) -> dict[str, Alert | Exception]:
-        """The same command for many alerts in one transaction. Each is done or refused by itself: its alert, or the exception that says why."""
+        """The same command for many alerts in one transaction.
+
+        Each is done or refused by itself: the answer has its alert, or the exception that says why not.
+        """
 
         def obey(docket: Docket) -> dict[str, Alert | Exception]:
             docket.load(docket.tx.alerts(ids))
@@ -108,9 +114,9 @@ class Conductor:
         self._transact(now, lambda docket: _receipt(docket, notice_key, state, provider_id, error))
 
     def answered(self, notice_key: str, now: datetime, digit: str) -> Alert:
-        """The person on the telephone pressed a key: 1 takes the alert and silences its bell, anything else only proves that somebody was there.
+        """The person on the telephone pressed a key: 1 takes the alert and silences its bell.
 
-        Raises `UnknownNotice`.
+        Any other key only proves that somebody was there. Raises `UnknownNotice`.
         """
         alert, saved = self._transact(now, lambda docket: _answered(docket, notice_key, digit))
         return next((a for a in saved if a.id == alert.id), alert)

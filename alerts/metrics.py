@@ -126,8 +126,10 @@ def _figure(
     if not (seconds or overdue or impossible):
         return None
     seconds.sort()
-    halves = (percentile(seconds, 0.5), percentile(seconds, 0.9)) if seconds else (None, None)
-    return Figure(span, *key, len(seconds), *halves, within, overdue, within / due if due else None, impossible)
+    p50, p90 = (percentile(seconds, 0.5), percentile(seconds, 0.9)) if seconds else (None, None)
+    level, kind, grid, township, origin = key
+    share = within / due if due else None
+    return Figure(span, level, kind, grid, township, origin, len(seconds), p50, p90, within, overdue, share, impossible)
 
 
 def _limit(targets: Mapping[Level, Target], level: Level, span: Span) -> float | None:

@@ -72,7 +72,10 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class TellToldPeople:
-    """Everybody who was told hears that it is over; `notice` narrows it to the receiver of one notice that left too late to be called back."""
+    """Everybody who was told hears that it is over.
+
+    `notice` narrows it to the receiver of one notice that left too late to be called back.
+    """
 
     why: str
     notice: str = ""
