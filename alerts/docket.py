@@ -113,7 +113,8 @@ class Docket:
 
     def _notices_of(self, alert: str) -> dict[str, Notice]:
         if alert not in self._notices:
-            known = self.tx.notices(alert) if alert in self._read else []
+            self.get(alert)
+            known = self.tx.notices(alert) if alert in self._read else []  # one that was opened here has none
             queued = (n for n in self._new.values() if n.alert == alert)
             self._notices[alert] = {n.key: n for n in known} | {n.key: n for n in queued}
         return self._notices[alert]
