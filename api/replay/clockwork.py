@@ -20,7 +20,8 @@ FORMATS: Final = (
     "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y",
     "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%d/%m/%Y", "%m/%d/%Y",
     "%d/%m/%Y %H.%M.%S", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M",
-    "%m/%d/%y %H:%M", "%d-%b-%Y %H:%M:%S", "%b %d, %Y %H:%M:%S", "%Y-%m-%d %H.%M.%S", "%Y%m%d %H%M%S", "%Y%m%d%H%M%S",
+    "%d/%m/%Y %I:%M:%S %p",
+    "%d/%m/%y %H:%M:%S", "%d/%m/%y %H:%M", "%m/%d/%y %H:%M", "%d/%m/%y %H", "%d-%b-%Y %H:%M:%S", "%b %d, %Y %H:%M:%S", "%Y-%m-%d %H.%M.%S", "%Y%m%d %H%M%S", "%Y%m%d%H%M%S",
 )  # fmt: skip
 _MAGNITUDES: Final = ((1e17, "epoch_ns"), (1e14, "epoch_us"), (1e11, "epoch_ms"), (1e8, "epoch_s"))
 MOST_NAMED: Final = 3  # a table with more columns of times than this is about times, not a recording
@@ -53,7 +54,7 @@ def _unit(column: str, cells: Sequence[Cell]) -> str:
     values = [v for v in map(number, cells) if v is not None]
     if len(values) < _ENOUGH * len(cells) or not values:
         return _written(cells)
-    if any(b < a for a, b in itertools.pairwise(values)):
+    if values[-1] <= values[0] or any(b < a for a, b in itertools.pairwise(values)):
         return ""
     if epoch := next((unit for least, unit in _MAGNITUDES if values[0] >= least), ""):
         return epoch

@@ -89,7 +89,7 @@ def _meant(column: _Column) -> tuple[str, Family]:
     if column.word is None or not column.values:
         return "", Family.PLAIN
     metric, family, middle = column.word.metric, column.word.family, statistics.median(column.values)
-    if metric == "smoke" and (max(column.values) > 20 or min(column.values) < -1):
+    if metric == "smoke" and (max(column.values) * column.word.scale > 20 or min(column.values) < -1):
         return "smoke_level", Family.AIR  # no optical density: some sensor's own scale
     if metric == "gas_share" and 19 <= middle <= 22:
         return "oxygen", family

@@ -27,7 +27,7 @@ class Why(StrEnum):
     WORDS = "no numbers"
     EMPTY = "no values"
     DERIVED = "worked out from other columns"
-    TIME = "another column of times"
+    TIME = "a column of times that is not used"
     SOURCE = "measures the burning thing itself or a reference, not a place"
     UNKNOWN = "its name says nothing known"
     BESIDE = "says nothing of a fire, and the table has instruments that do"
@@ -75,8 +75,10 @@ SKIPPED: Final = (
 # The first word that fits holds. Units in brackets are read by `guess` before.
 WORDS: Final = (
     Word(re.compile(r"^\d*TC(?=$|[^a-z])\S*$"), "temperature", Family.FIRE),  # capitals: tcp_connections is none
+    Word(re.compile(r"(^|[ _])TC[ _\-]?\d*\w{0,2}$"), "temperature", Family.FIRE),
     _word(r"thermocouple", "temperature", Family.FIRE),
     Word(re.compile(r"^\d*SM[A-Z]{0,3}[_\- ]?\d*[A-Za-z]?$"), "smoke", Family.FIRE),
+    _word(r"obscuration", "smoke", Family.FIRE, 0.0046),  # %/m; the chord of -log10(1 - x) where alarms sound
     _word(rf"optical[_ ]?density|{_START}odm?{_END}|smoke|烟雾|烟感", "smoke", Family.FIRE),
     _word(r"extinction", "smoke", Family.FIRE, 0.4343),  # natural to decadic logarithm
     Word(re.compile(r"^\d*GAS[A-Z]{0,3}[_\- ]?\d*[A-Za-z]?$"), "gas_share", Family.FIRE),
@@ -86,10 +88,12 @@ WORDS: Final = (
     _word(rf"{_START}lel{_END}|methane|{_START}ch4|可燃气", "gas", Family.AIR),
     _word(rf"{_START}o2(?!\d)|oxygen|氧气", "oxygen", Family.AIR),
     _word(rf"t?voc{_END}", "tvoc", Family.AIR),
+    _word(rf"{_START}pm[_ ]?1([._]0)?(?!\d)", "pm1", Family.AIR),
     _word(rf"{_START}pm[_ ]?2[._]?5", "pm2_5", Family.AIR),
     _word(rf"{_START}pm[_ ]?10", "pm10", Family.AIR),
     _word(rf"{_START}(humidity|humid|hum|rh){_END}|湿度", "humidity", Family.AIR),
     _word(rf"{_START}(temp|temps|temperature|temperatur|tp|degc){_END}|气温|温度", "temperature", Family.AIR),
+    Word(re.compile(r"^T[_ ]?\d*$"), "temperature", Family.AIR),
     _word(rf"{_START}(lux|illuminance|light|luminosity){_END}", "light", Family.AIR),
     _word(rf"^ph$|{_START}ph[_ ]?(value|wert)", "ph", Family.WATER),
     _word(rf"{_START}(redox|orp){_END}", "redox", Family.WATER),
@@ -119,6 +123,7 @@ UNITS: Final[dict[tuple[str, str], tuple[float, float]]] = {
     ("co", "ppb"): (1e-3, 0.0),
     ("co2", "%"): (10_000.0, 0.0),
     ("smoke", "db/m"): (0.1, 0.0),
+    ("smoke", "%/ft"): (0.0151, 0.0),
 }
 
 TIME: Final = re.compile(

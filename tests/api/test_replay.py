@@ -276,6 +276,28 @@ def test_a_room_station_is_one_device_and_its_label_is_left_out():
     assert "skipped Raw H2: its name says nothing known" in said
 
 
+@pytest.mark.parametrize(
+    ("column", "cell", "metric"),
+    [
+        ("Ceiling TC 4", "21.5", "temperature"),
+        ("RoomTemp", "21.5", "temperature"),
+        ("T", "21.5", "temperature"),
+        ("tcp_connections", "21.5", "tcp_connections"),
+        ("attempts", "21.5", "attempts"),
+        ("boiler temperature", "81.5", "machine_temperature"),
+        ("Smoke Obscuration (%/m)", "0.5", "smoke"),
+        ("smoke", "900", "smoke_level"),
+        ("CO [ppm]", "3", "co"),
+        ("CO2", "400", "co2"),
+        ("PM2.5", "12", "pm2_5"),
+        ("室内温度", "21.5", "temperature"),
+    ],
+)
+def test_a_column_is_known_by_its_name_and_doubted_for_its_range(column, cell, metric):
+    (rule,) = guess(("time", column), [(str(n), cell) for n in range(5)], "x").mapping.columns
+    assert rule.metric == metric
+
+
 def test_fahrenheit_becomes_celsius():
     found = guess(("t", "Temp (°F)"), [(str(n), "212") for n in range(4)], "x").mapping
     (bound,) = bind(found, ("t", "Temp (°F)")).columns
