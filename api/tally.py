@@ -14,7 +14,11 @@ from ingest.settings import LogSettings
 from ingest.topics import Topic
 
 EVENTS: Final = (Topic.SIGHTINGS, Topic.CALLS, Topic.PRESENCE)
-FOLLOWED: Final = (Topic.READINGS, *EVENTS, Topic.SIGNALS)
+# Which consumer group of the worker has to be through with which topics.
+FOLLOWED: Final[dict[str, tuple[Topic, ...]]] = {
+    "tocsin-worker": (Topic.READINGS, *EVENTS),
+    "tocsin-conduct": (Topic.SIGNALS,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +85,20 @@ async def _everything(settings: LogSettings, topics: tuple[str, ...]):  # type: 
         await consumer.stop()
 
 
-async def caught_up(settings: LogSettings, group: str = "tocsin-worker") -> bool:
-    """Whether the worker's group has committed everything that is in the topics it follows."""
+async def caught_up(settings: LogSettings) -> bool:
+    """Whether the worker's groups have committed everything that is in the topics they follow."""
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.brokers)
     consumer = AIOKafkaConsumer(bootstrap_servers=settings.brokers, enable_auto_commit=False)
     await admin.start()
     await consumer.start()
     try:
-        parts = [TopicPartition(topic, p) for topic in FOLLOWED for p in range(settings.partitions)]
-        ends = await consumer.end_offsets(parts)
-        committed = await admin.list_consumer_group_offsets(group, partitions=parts)
-        return all(end == 0 or (part in committed and committed[part].offset >= end) for part, end in ends.items())
+        for group, topics in FOLLOWED.items():
+            parts = [TopicPartition(topic, p) for topic in topics for p in range(settings.partitions)]
+            ends = await consumer.end_offsets(parts)
+            done = await admin.list_consumer_group_offsets(group, partitions=parts)
+            if any(end > 0 and (part not in done or done[part].offset < end) for part, end in ends.items()):
+                return False
+        return True
     finally:
         await consumer.stop()
         await admin.close()
