@@ -72,7 +72,7 @@ class Silence:
     def _to_look_at(self, number: Numbers, gateway: Numbers, received: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which rows want a closer look: all of a device or a gateway with a row that ends a silence, or may."""
         who, carriers = self._devices, self._gateways
-        look = (who.rang[number] != NEVER) | (who.gone[number] < FAR)
+        look: NDArray[np.bool_] = (who.rang[number] != NEVER) | (who.gone[number] < FAR)
         look |= received - who.from_when()[number] > who.limit[number]
         through = gateway >= 0
         at = gateway[through]
