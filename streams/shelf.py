@@ -1,0 +1,148 @@
+"""Reading back from the log, outside any consumer group: snapshots, gaps, and where topics begin and end. Touches the network."""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from ingest.log import Record
+from ingest.settings import LogSettings
+from ingest.topics import Topic
+
+logger = logging.getLogger(__name__)
+
+CHUNK: Final = 600_000  # well below the megabyte that a log takes as one record
+_LOOK_BACK: Final = 64  # records at the end of a snapshot partition among which the newest whole snapshot is looked for
+_PIECE: Final = struct.Struct("<qHH")  # serial, index, count
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record of the log as it was read back."""
+
+    offset: int
+    value: bytes
+
+
+class Shelf:
+    """What is already in the log. Every call opens what it needs and lets go of it; errors of the log come out as they are."""
+
+    def __init__(self, log: LogSettings) -> None:
+        self._log = log
+        self._asking: AIOKafkaConsumer | None = None
+
+    async def ends(self, places: Iterable[tuple[Topic, int]]) -> dict[tuple[Topic, int], int]:
+        """The offset that the next record of each partition will get."""
+        asking = await self._asked()
+        found = await asking.end_offsets([TopicPartition(str(t), p) for t, p in places])
+        return {(Topic(tp.topic), tp.partition): end for tp, end in found.items()}
+
+    async def starts(self, group: str, places: Sequence[tuple[Topic, int]]) -> dict[tuple[Topic, int], int]:
+        """Where a consumer group goes on: its committed offset, or the first one that the log still has."""
+        partitions = [TopicPartition(str(t), p) for t, p in places]
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._log.brokers)
+        await admin.start()
+        try:
+            committed = await admin.list_consumer_group_offsets(group, partitions=partitions)
+        finally:
+            await admin.close()
+        begin = await (await self._asked()).beginning_offsets(partitions)
+        said = {tp: at.offset for tp, at in committed.items()}
+        return {(Topic(tp.topic), tp.partition): max(said.get(tp, -1), begin[tp]) for tp in partitions}
+
+    async def newest(self, numbers: Sequence[int]) -> Mapping[int, bytes]:
+        """The newest whole snapshot of each partition that has one."""
+        partitions = [TopicPartition(str(Topic.SNAPSHOTS), n) for n in numbers]
+        async with self._consumer() as consumer:
+            begin, end = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+            filled = [tp for tp in partitions if end[tp] > begin[tp]]
+            pieces: dict[int, list[bytes]] = {}
+            if not filled:
+                return {}
+            consumer.assign(filled)
+            for tp in filled:
+                consumer.seek(tp, max(begin[tp], end[tp] - _LOOK_BACK))
+            while any([await consumer.position(tp) < end[tp] for tp in filled]):
+                for tp, records in (await consumer.getmany(timeout_ms=500)).items():
+                    pieces.setdefault(tp.partition, []).extend(r.value for r in records if r.value)
+        whole = {number: joined(found) for number, found in pieces.items()}
+        return {number: raw for number, raw in whole.items() if raw is not None}
+
+    async def span(self, topic: Topic, number: int, start: int, stop: int) -> AsyncIterator[Entry]:
+        """The records from `start` up to but without `stop`. Those that the log has let go of are missing, and it says so."""
+        tp = TopicPartition(str(topic), number)
+        async with self._consumer() as consumer:
+            begin = (await consumer.beginning_offsets([tp]))[tp]
+            if start < begin:
+                logger.error(
+                    "%s/%d: offsets %d to %d are no longer in the log: they cannot be read again",
+                    topic,
+                    number,
+                    start,
+                    begin - 1,
+                )
+            consumer.assign([tp])
+            consumer.seek(tp, max(start, begin))
+            while await consumer.position(tp) < stop:
+                for record in (await consumer.getmany(tp, timeout_ms=500, max_records=500)).get(tp, []):
+                    if record.offset < stop:
+                        yield Entry(record.offset, record.value or b"")
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        if self._asking is not None:
+            await self._asking.stop()
+            self._asking = None
+
+    async def _asked(self) -> AIOKafkaConsumer:
+        if self._asking is None:
+            asking = self._new()
+            await asking.start()
+            self._asking = asking
+        return self._asking
+
+    @asynccontextmanager
+    async def _consumer(self) -> AsyncIterator[Any]:
+        consumer = self._new()
+        try:
+            await consumer.start()
+            yield consumer
+        finally:
+            await consumer.stop()
+
+    def _new(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            bootstrap_servers=self._log.brokers, client_id="tocsin-shelf", enable_auto_commit=False,
+            fetch_max_wait_ms=20, request_timeout_ms=15_000, max_partition_fetch_bytes=4 << 20,
+        )  # fmt: skip
+
+
+def pieces(number: int, raw: bytes, serial: int) -> list[Record]:
+    """A snapshot as records that a log takes, in the snapshot partition of that number. `serial` tells one snapshot from the next."""
+    chunks = [raw[at : at + CHUNK] for at in range(0, len(raw), CHUNK)] or [b""]
+    return [
+        Record(Topic.SNAPSHOTS, number, _PIECE.pack(serial, i, len(chunks)) + chunk, b"%d/%d" % (number, i))
+        for i, chunk in enumerate(chunks)
+    ]
+
+
+def joined(found: Sequence[bytes]) -> bytes | None:
+    """The newest whole snapshot among pieces in the order of the log, or None."""
+    sets: dict[tuple[int, int], dict[int, bytes]] = {}
+    newest: bytes | None = None
+    for piece in found:
+        if len(piece) < _PIECE.size:
+            continue
+        serial, index, count = _PIECE.unpack_from(piece)
+        parts = sets.setdefault((serial, count), {})
+        parts[index] = piece[_PIECE.size :]
+        if len(parts) == count:
+            newest = b"".join(parts[i] for i in sorted(parts))
+    return newest

@@ -1,0 +1,264 @@
+"""Exact detector state over a log whose consumer commits on a clock of its own.
+
+Per partition number one `Ward`, loaded from its newest snapshot when the partition is assigned. Contiguity is checked always: the next
+offset must be applied + 1; a hole is re-read from the log before going on, rows at or below the applied offset are passed over. What a
+record gave away is written to the log before the record counts as done; written again after a restart it carries the same keys.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from ingest.clock import Clock
+from ingest.events import Rejected, encode
+from ingest.log import LogWriter, Record
+from ingest.registry import Registry
+from ingest.topics import Topic, partition_of
+from streams import signal as signals
+from streams.app import GROUP
+from streams.calls import Keywords
+from streams.detectors.pack import BrokenSnapshot
+from streams.rules import Rules
+from streams.shelf import Shelf, pieces
+from streams.signal import Signal
+from streams.ward import INPUTS, Ward
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE: Final = (
+    2000  # rows behind a snapshot that are read at once; more come through the consumer, which reads them anyway
+)
+_KEPT_RAW: Final = 300_000  # bytes of an undigested record that a dead letter keeps
+_FLUSH: Final = 500
+
+
+@dataclass(slots=True)
+class Held:
+    """A ward in hand. The lock keeps records, timers and snapshots of one partition from meeting in the middle."""
+
+    ward: Ward
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    loaded: asyncio.Event = field(default_factory=asyncio.Event)
+    pending: list[Record] = field(default_factory=list)  # said, but not yet in the log
+    seen: dict[Topic, int] = field(default_factory=dict)  # the next offset that the consumer owes us
+    ends: dict[Topic, int] = field(default_factory=dict)  # where the log ended at the last look
+    looked_at: float = -1e9  # when that was (monotonic)
+    enrolled: int | None = None  # version of the registry
+    changed: bool = False
+
+    def caught_up(self, now: float, within: float = 3.0) -> bool:
+        """Whether everything that was in the log a moment ago is applied: only then may a timer say that something is missing."""
+        behind = (self.ward.applied.get(topic, -1) + 1 < end for topic, end in self.ends.items())
+        return self.loaded.is_set() and now - self.looked_at < within and not any(behind)
+
+
+class Wards:
+    """The wards of the partitions that are assigned to this process."""
+
+    def __init__(
+        self, shelf: Shelf, writer: LogWriter, *, partitions: int, rules: Rules, keywords: Keywords, clock: Clock
+    ) -> None:
+        self._shelf, self._writer, self._partitions, self._clock = shelf, writer, partitions, clock
+        self.rules, self._keywords = rules, keywords
+        self.held: dict[int, Held] = {}
+        self.assigned = asyncio.Event()  # the consumer group has told us which partitions are ours
+        self.woken = asyncio.Event()  # something may be due earlier than it was
+        self._loading: set[asyncio.Task[None]] = set()
+        self.counts = {"records": 0, "signals": 0, "undigested": 0, "reread": 0}
+
+    # -- ownership ---------------------------------------------------------------------------------------------------
+
+    def assign(self, numbers: Iterable[int]) -> None:
+        """These partitions are ours now, and no others. New ones are loaded beside; a ward that stays keeps its state."""
+        self.assigned.set()
+        wanted = set(numbers)
+        for gone in self.held.keys() - wanted:
+            del self.held[gone]
+        fresh = sorted(wanted - self.held.keys())
+        for number in fresh:
+            self.held[number] = Held(Ward(number, self._partitions, self.rules, self._keywords))
+        if fresh:
+            mine = {number: self.held[number] for number in fresh}
+            task = asyncio.create_task(self._load(mine))
+            self._loading.add(task)
+            task.add_done_callback(self._loading.discard)
+
+    async def _load(self, mine: dict[int, Held]) -> None:
+        """Load until it worked: the log may be away just now, and without the state nothing may be judged."""
+        pause = 0.2
+        while any(self.held.get(number) is held for number, held in mine.items()):
+            try:
+                await self._load_once(mine)
+                break
+            except (
+                Exception
+            ):  # whatever it is, a ward without its state must not go on; not being ready ends the process
+                logger.exception("the state of partitions %s could not be loaded; trying again", sorted(mine))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    async def _load_once(self, mine: dict[int, Held]) -> None:
+        started, places = time.monotonic(), [(topic, number) for number in mine for topic in INPUTS]
+        snapshots, starts = await self._shelf.newest(list(mine)), await self._shelf.starts(GROUP, places)
+        ends = await self._shelf.ends(places)
+        for number, held in mine.items():
+            if held.loaded.is_set() or self.held.get(number) is not held:
+                continue
+            async with held.lock:
+                self._restore(held, snapshots.get(number))
+                for topic in INPUTS:
+                    held.ward.applied.setdefault(topic, starts[topic, number] - 1)
+                    held.seen[topic] = starts[topic, number]
+                    following, end = held.ward.applied[topic] + 1, ends[topic, number]
+                    if following < end <= following + _AT_ONCE:
+                        await self._fill(held, topic, end)
+                await self._flush(held)
+                if number not in snapshots:
+                    await self._save(held)  # so that a crash before the first snapshot leaves no hole either
+                held.loaded.set()
+        self.woken.set()
+        logger.info(
+            "partitions %s loaded in %.0f ms, %d with a snapshot",
+            sorted(mine),
+            1000 * (time.monotonic() - started),
+            len(snapshots),
+        )
+
+    def _restore(self, held: Held, raw: bytes | None) -> None:
+        if raw is None:
+            return
+        try:
+            held.ward.restore(raw)
+        except BrokenSnapshot:
+            logger.exception(
+                "partition %d: its snapshot cannot be used; starting fresh from the committed offsets", held.ward.number
+            )
+
+    # -- records -----------------------------------------------------------------------------------------------------
+
+    async def take(self, topic: Topic, number: int, offset: int, raw: bytes) -> None:
+        """One record from the consumer. Returns when it is applied and what it gave away is in the log; safe to repeat."""
+        held = self.held.get(number)
+        if held is None:
+            return  # not ours any more: whoever has the partition reads it
+        await held.loaded.wait()
+        async with held.lock:
+            if self.held.get(number) is not held:
+                return
+            following = held.ward.applied[topic] + 1
+            if offset > following:
+                logger.warning(
+                    "%s/%d: applied up to %d, but the next is %d; reading the gap", topic, number, following - 1, offset
+                )
+                await self._fill(held, topic, offset)
+            if offset > held.ward.applied[topic]:
+                self._apply(held, topic, offset, raw)
+            await self._flush(held)
+            held.seen[topic] = max(held.seen.get(topic, 0), offset + 1)
+        self.woken.set()
+
+    async def ready(self, number: int) -> None:
+        """Returns when the partition's state is here, or the partition is not ours."""
+        held = self.held.get(number)
+        if held is not None:
+            await held.loaded.wait()
+
+    async def catch_up(self, held: Held, topic: Topic) -> None:
+        """Read the end of a topic that the consumer does not bring."""
+        async with held.lock:
+            await self._fill(held, topic, held.ends[topic])
+            await self._flush(held)
+
+    async def say(self, held: Held, said: Callable[[], list[Signal]]) -> int:
+        """Let a ward speak of its own accord (a timer, a new registry); what it says is in the log when this returns."""
+        async with held.lock:
+            spoken = said()
+            self._queue(held, spoken)
+            held.changed = True
+            await self._flush(held)
+            return len(spoken)
+
+    async def _fill(self, held: Held, topic: Topic, stop: int) -> None:
+        """Apply what lies between the applied offset and `stop` (not included)."""
+        number, following, read = held.ward.number, held.ward.applied[topic] + 1, 0
+        async for entry in self._shelf.span(topic, number, following, stop):
+            self._apply(held, topic, entry.offset, entry.value)
+            read += 1
+            if len(held.pending) >= _FLUSH:
+                await self._flush(held)
+        held.ward.applied[topic] = max(held.ward.applied[topic], stop - 1)
+        self.counts["reread"] += read
+        logger.info("%s/%d: %d records from offset %d on read again", topic, number, read, following)
+
+    def _apply(self, held: Held, topic: Topic, offset: int, raw: bytes) -> None:
+        self.counts["records"] += 1
+        held.changed = True
+        try:
+            self._queue(held, held.ward.take(topic, offset, raw))
+        except Exception as error:  # the same bytes would fail again: the dead letters keep them, the others go on
+            logger.exception("%s/%d offset %d cannot be digested", topic, held.ward.number, offset)
+            self.counts["undigested"] += 1
+            held.pending.append(
+                self.dead_letter(topic, held.ward.number, raw, f"offset {offset}: {type(error).__name__}: {error}")
+            )
+
+    def _queue(self, held: Held, spoken: list[Signal]) -> None:
+        self.counts["signals"] += len(spoken)
+        for s in spoken:
+            number = partition_of(s.place.township, self._partitions)
+            held.pending.append(Record(Topic.SIGNALS, number, signals.encode(s), s.place.township.encode()))
+
+    def dead_letter(self, topic: Topic, number: int, raw: bytes, reason: str) -> Record:
+        """What could not be digested, as a record of the dead letters."""
+        cut = f" (first {_KEPT_RAW} of {len(raw)} bytes)" if len(raw) > _KEPT_RAW else ""
+        letter = Rejected("undigested", raw[:_KEPT_RAW], f"{topic}/{number}", self._clock.now(), "", reason[:500] + cut)
+        return Record(Topic.DEADLETTERS, number, encode(letter))
+
+    async def _flush(self, held: Held) -> None:
+        """Only what the log has said yes to is forgotten; the lock is held."""
+        if held.pending:
+            batch = list(held.pending)
+            await self._writer.write(batch)
+            del held.pending[: len(batch)]
+
+    # -- snapshots ---------------------------------------------------------------------------------------------------
+
+    async def save(self, held: Held) -> int:
+        """Snapshot a ward that changed; returns the bytes written."""
+        if not held.loaded.is_set() or not held.changed:
+            return 0
+        async with held.lock:
+            await self._flush(held)
+            return await self._save(held)
+
+    async def _save(self, held: Held) -> int:
+        raw = await asyncio.to_thread(held.ward.snapshot)
+        await self._writer.write(pieces(held.ward.number, raw, time.time_ns()))
+        held.changed = False
+        return len(raw)
+
+    async def save_all(self, within: float) -> None:
+        """Snapshot every ward before it is given away, as far as the time reaches: what is missed is re-read by the next."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                for held in list(self.held.values()):
+                    await self.save(held)
+
+    async def under(self, rules: Rules) -> None:
+        """Go on under other rules."""
+        self.rules = rules
+        for held in list(self.held.values()):
+            async with held.lock:
+                held.ward.under(rules)
+                held.changed, held.enrolled = True, None
+
+    async def enrol(self, held: Held, registry: Registry) -> None:
+        """Tell a ward who should speak."""
+        await self.say(held, lambda: held.ward.enrol(registry, self._clock.now()))
+        held.enrolled = registry.version

@@ -1,0 +1,131 @@
+"""One partition's watch over its townships: detectors, sightings and calls, and how far into each topic they have read.
+
+Everything of a township meets in the same partition number of every topic, so one `Ward` per number holds all that may depend on one
+another. It is pure: the shell (`streams.state`) reads the log, keeps the offsets in order, and writes what the ward says.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+import orjson
+
+from ingest.events import Call, InvalidEvent, Presence, Sighting, decode
+from ingest.frames import Frame
+from ingest.registry import Registry
+from ingest.topics import Topic, partition_of
+from streams.calls import Calls, Keywords
+from streams.detectors.pack import BrokenSnapshot
+from streams.detectors.registry import Detectors
+from streams.rules import Rules
+from streams.sightings import Sightings
+from streams.signal import Signal
+
+INPUTS: Final = (Topic.READINGS, Topic.SIGHTINGS, Topic.CALLS, Topic.PRESENCE)
+_E = TypeVar("_E")
+_MAGIC: Final = b"TW1\n"
+
+
+class Ward:
+    """The state of one partition.
+
+    `applied` holds the last offset applied per topic (-1: read from the start, nothing yet). `take` wants offsets in order and without
+    holes; that is the caller's duty, and `expects` tells it what comes next. A row at or below `applied` must not be given again.
+    """
+
+    def __init__(self, number: int, partitions: int, rules: Rules, keywords: Keywords) -> None:
+        self.number, self._partitions = number, partitions
+        self.applied: dict[Topic, int] = {}
+        self.detectors = Detectors(rules)
+        self.sightings = Sightings(rules.sightings)
+        self.calls, self._keywords = Calls(keywords), keywords
+        self._digest: Mapping[Topic, Callable[[bytes], list[Signal]]] = {
+            Topic.READINGS: lambda raw: self.detectors.update(Frame.decode(raw)),
+            Topic.SIGHTINGS: lambda raw: self.sightings.update(_is(decode(raw), Sighting)),
+            Topic.CALLS: lambda raw: self.calls.update(_is(decode(raw), Call)),
+            Topic.PRESENCE: lambda raw: self.detectors.presence(_is(decode(raw), Presence)),
+        }
+
+    def expects(self, topic: Topic) -> int | None:
+        """The offset that comes next, or None when this ward has never read the topic."""
+        last = self.applied.get(topic)
+        return None if last is None else last + 1
+
+    def take(self, topic: Topic, offset: int, raw: bytes) -> list[Signal]:
+        """Apply one record and return what it gave away. Whatever is raised, the record counts as applied: it would be raised again."""
+        try:
+            return self._digest[topic](raw)
+        finally:
+            self.applied[topic] = offset
+
+    def enrol(self, registry: Registry, now: datetime) -> list[Signal]:
+        """Take note of who should speak in this ward's townships."""
+        return self.detectors.enrol(
+            registry, now, lambda township: partition_of(township, self._partitions) == self.number
+        )
+
+    def due_at(self) -> datetime | None:
+        """When `on_due` wants to be called next."""
+        return min((due for part in self._parts() if (due := part.due_at()) is not None), default=None)
+
+    def on_due(self, now: datetime) -> list[Signal]:
+        """What has become due by `now`. Only for a ward that is read up to the log's end."""
+        return [signal for part in self._parts() for signal in part.on_due(now)]
+
+    def under(self, rules: Rules) -> None:
+        """Go on under other rules; the state of rules that stay the same is kept."""
+        self.detectors = self.detectors.under(rules)
+        sightings = Sightings(rules.sightings)
+        if rules.sightings == self.sightings.rule:
+            sightings.restore(self.sightings.snapshot())
+        self.sightings = sightings
+
+    def _parts(self) -> tuple[Any, ...]:
+        return self.detectors, self.sightings, self.calls
+
+    def snapshot(self) -> bytes:
+        """State and applied offsets as bytes."""
+        blobs = [part.snapshot() for part in self._parts()]
+        head = orjson.dumps(
+            {"applied": {str(t): at for t, at in self.applied.items()}, "sizes": [len(b) for b in blobs]}
+        )
+        return _MAGIC + zlib.compress(b"".join((struct.pack("<I", len(head)), head, *blobs)), 1)
+
+    def restore(self, raw: bytes) -> None:
+        """Become what `snapshot` described. Raises `BrokenSnapshot`, and then nothing has changed."""
+        applied, blobs = _unpack(raw)
+        fresh = Ward(self.number, self._partitions, self.detectors.rules, self._keywords)
+        for part, blob in zip(fresh._parts(), blobs, strict=True):
+            part.restore(blob)
+        self.detectors, self.sightings, self.calls = fresh.detectors, fresh.sightings, fresh.calls
+        self.applied = applied
+
+
+def applied_of(raw: bytes) -> dict[Topic, int]:
+    """The applied offsets of a snapshot. Raises `BrokenSnapshot`."""
+    return _unpack(raw)[0]
+
+
+def _unpack(raw: bytes) -> tuple[dict[Topic, int], list[bytes]]:
+    if not raw.startswith(_MAGIC):
+        raise BrokenSnapshot(f"not a ward's snapshot: it starts with {raw[:4]!r}")
+    try:
+        body = zlib.decompress(raw[len(_MAGIC) :])
+        (length,) = struct.unpack_from("<I", body)
+        head, at, blobs = orjson.loads(body[4 : 4 + length]), 4 + length, []
+        for size in head["sizes"]:
+            blobs.append(body[at : at + size])
+            at += size
+        return {Topic(name): int(offset) for name, offset in head["applied"].items()}, blobs
+    except (zlib.error, struct.error, KeyError, TypeError, ValueError) as error:
+        raise BrokenSnapshot(f"a broken ward's snapshot of {len(raw)} bytes: {error}") from error
+
+
+def _is(event: Any, kind: type[_E]) -> _E:
+    if not isinstance(event, kind):
+        raise InvalidEvent(f"a {type(event).__name__.lower()} on the topic of {kind.__name__.lower()}s")
+    return event
