@@ -30,7 +30,7 @@ from streams.signal import Level
 log = logging.getLogger(__name__)
 WORKERS: Final = 8
 RESERVED: Final = 2  # workers that only red and orange may have
-LEASE: Final = timedelta(seconds=60)  # longer than any one sending takes
+LEASE: Final = timedelta(seconds=60)  # of real time: longer than any one sending takes
 TRIES: Final = 6
 BACK_OFF: Final = 0.5  # seconds, doubled with every try …
 LONGEST_BACK_OFF: Final = 30.0  # … up to this
@@ -105,7 +105,7 @@ class Sender:
         leased = self._ledger.lease_notices(
             self._clock.now(),
             limit=free - RESERVED if ordinary else free,
-            lease=LEASE,
+            lease=LEASE * max(self._clock.speed, 1.0),
             at_least=Level.BLUE if ordinary else Level.ORANGE,
         )
         for notice in leased:
