@@ -1,7 +1,8 @@
 """From what a resident tells the hotline to a signal: words for fire, gas, people trapped and flood, in Chinese and English.
 
-A word counts where its clause says that it is so: not after a negation ("没有着火"), not in a phrase that only contains it ("火灾隐患",
-"fire hydrant"), and not at all in a call about a drill. Calls without such a word are counted and say nothing.
+A word counts where its clause says that it is so: not after a negation ("没有着火") or a condition ("如果起火"), not before a hedge
+("火灾隐患"), not in a phrase that only contains it ("fire hydrant"), and not at all in a call about a drill. Where it is uncertain
+("可能着火了", "might be on fire") it counts: a call too many costs a look. Calls without such a word are counted and say nothing.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from streams.signal import Level, Origin, Signal, signal_key
 
 SHIPPED: Final = Path(__file__).with_name("keywords.toml")
 RULE: Final = "hotline"
-_CLAUSES: Final = re.compile(r"[,，.。;；!！?？、\n\r\t:：]+|\s{2,}")
-_REACH: Final = 6  # how many characters before a word a Chinese negation may stand; an English one: words
+_CLAUSES: Final = re.compile(r"[,，.。;；!！?？、\n\r\t:：]+")
+_ADJACENT: Final = 2  # characters between a negation and the word it denies
+_REACH: Final = 6  # characters between a word and what makes it only a thought
 _LATIN: Final = re.compile(r"[ -~]+")
 
 
@@ -39,7 +41,15 @@ class Kind(Section):
 class Keywords(Section):
     """Everything a keywords file says."""
 
+    listen: int = Field(
+        default=120,
+        ge=10,
+        title="Characters in which an emergency is named; what a long letter tells later is its story",
+    )
+    passed_over: tuple[str, ...] = ()
     negations: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    hedges: tuple[str, ...] = ()
     drills: tuple[str, ...] = ()
     kind: tuple[Kind, ...] = Field(min_length=1)
 
@@ -63,6 +73,12 @@ def _any_of(words: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(parts) or r"(?!)", re.IGNORECASE)
 
 
+def _before(words: tuple[str, ...], signs: int, apart: int) -> str:
+    """A pattern of a text that ends with any of the words and at most so many Chinese signs, or English words, after it."""
+    latin, han = tuple(w for w in words if _LATIN.fullmatch(w)), tuple(w for w in words if not _LATIN.fullmatch(w))
+    return rf"(?:{_any_of(latin).pattern})(?:\s+\S+){{0,{apart}}}\s*$|(?:{_any_of(han).pattern}).{{0,{signs}}}$"
+
+
 class Listener:
     """Finds what kind of emergency a text speaks of."""
 
@@ -71,21 +87,24 @@ class Listener:
         self._denied = _any_of(
             tuple(f"{no}{drill}" for no in ("不是", "并非", "not a ", "no ") for drill in keywords.drills)
         )
-        latin = tuple(w for w in keywords.negations if _LATIN.fullmatch(w))
-        han = tuple(w for w in keywords.negations if not _LATIN.fullmatch(w))
-        words, signs = _any_of(latin).pattern, _any_of(han).pattern
-        self._before = re.compile(rf"(?:{words})(?:\s+\S+){{0,3}}\s*$|(?:{signs}).{{0,{_REACH}}}$", re.IGNORECASE)
+        self._passed_over = _any_of(keywords.passed_over)
+        before = (_before(keywords.negations, _ADJACENT, 1), _before(keywords.conditions, _REACH, 3))
+        self._before = re.compile("|".join(before), re.IGNORECASE)
+        self._after = re.compile(rf".{{0,{_REACH}}}?(?:{_any_of(keywords.hedges).pattern})", re.IGNORECASE)
+        self._listen = keywords.listen
         self._kinds = tuple((k, _any_of(k.phrases), _any_of(k.words)) for k in keywords.kind)
 
     def hear(self, text: str) -> tuple[Kind, str] | None:
         """The first kind the text speaks of and the word that said so, or None."""
-        text = self._denied.sub(" ", text)
+        text = self._denied.sub(" ", " ".join(text.split())[: self._listen])
         if self._drills.search(text):
             return None
+        text = self._passed_over.sub("·", text)
         for kind, phrases, words in self._kinds:
             for clause in _CLAUSES.split(phrases.sub("·", text)):
                 for match in words.finditer(clause):
-                    if not self._before.search(clause[: match.start()]):
+                    before, after = clause[: match.start()], clause[match.end() :]
+                    if not (self._before.search(before) or self._after.match(after)):
                         return kind, match.group().lower()
         return None
 
