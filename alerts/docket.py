@@ -65,8 +65,11 @@ class Docket:
 
     def hopeless(self, notice: Notice) -> bool:
         """Whether no other notice of the same step can still reach anybody."""
-        others = [n for n in self._notices_of(notice.alert).values() if n.step == notice.step and n.key != notice.key]
-        return not any(n.state not in {NoticeState.FAILED, NoticeState.CANCELLED} for n in others)
+        same = [
+            n for n in self._notices_of(notice.alert).values() if (n.step, n.reason) == (notice.step, notice.reason)
+        ]
+        given_up = {NoticeState.FAILED, NoticeState.CANCELLED}
+        return not any(n.state not in given_up for n in same if n.key != notice.key)
 
     def finish(self) -> list[Alert]:
         """Write it all; returns the alerts that changed, with their new versions."""

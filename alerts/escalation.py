@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import Final
 
-from alerts.alert import Alert, Entry, Handling, Reason, Step
+from alerts.alert import Alert, Entry, Handling, Notice, Reason, Step
 from alerts.outcome import Notify, Outcome, Why
+
+RINGING: Final = frozenset({Reason.FIRST, Reason.WORSE, Reason.REPEAT, Reason.ESCALATE})
 
 
 def ring(alert: Alert, chain: tuple[Step, ...], reason: Reason, now: datetime) -> Outcome:
@@ -40,3 +43,10 @@ def advance(alert: Alert, reason: Reason, now: datetime) -> Outcome:
     gap = timedelta(seconds=upcoming[0].after - this.after)
     due = (alert.escalate_at or now) + gap
     return Outcome(replace(alert, step=alert.step + 1, escalate_at=due if due > now else now + gap), (), effects)
+
+
+def waits_for(alert: Alert, notice: Notice, now: datetime) -> bool:
+    """Whether the chain is waiting for an answer to this notice: it belongs to the step that was rung last, and the next is not due."""
+    rung = alert.stages.get("rung_at")
+    current = rung is not None and notice.created_at >= rung and notice.step == alert.step - 1
+    return current and notice.reason in RINGING and alert.escalate_at is not None and alert.escalate_at > now

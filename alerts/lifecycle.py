@@ -40,7 +40,7 @@ from alerts.commands import (
     Verify,
     Void,
 )
-from alerts.escalation import advance, ring
+from alerts.escalation import advance, ring, waits_for
 from alerts.outcome import Cancel, Effect, NotAllowed, Notify, NotifyPerson, Outcome, TellToldPeople, Why
 from streams.signal import Level
 
@@ -226,18 +226,11 @@ def _delivered(alert: Alert, event: Delivered, now: datetime) -> Outcome:
     detail = {"notice": notice.key, "person": notice.person, "channel": notice.channel, "reason": notice.reason}
     detail |= {"error": event.error} if event.error else {}
     entries = [Entry(alert.id, now, event.state, why=event.why, detail=MappingProxyType(detail))]
-    stage = _STAGE_OF.get(event.state)
+    stage = "" if notice.reason is Reason.RESOLVED else _STAGE_OF.get(event.state, "")
     after = (
-        replace(alert, stages=evidence.reach(alert.stages, now, stage))
-        if stage and stage not in alert.stages
-        else alert
+        replace(alert, stages=evidence.reach(alert.stages, now, stage)) if stage not in {"", *alert.stages} else alert
     )
-    if (
-        event.state is NoticeState.FAILED
-        and event.hopeless
-        and alert.escalate_at is not None
-        and alert.escalate_at > now
-    ):
+    if event.state is NoticeState.FAILED and event.hopeless and waits_for(alert, notice, now):
         after = replace(after, escalate_at=now)
         entries.append(
             Entry(alert.id, now, "hurried", why=Why.UNREACHABLE, detail=MappingProxyType({"step": notice.step}))

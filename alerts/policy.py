@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -90,9 +90,9 @@ class _Table(BaseModel):
 
 
 class _Step(_Table):
-    after: Annotated[float, Field(ge=0)]
+    after: Annotated[float, Field(strict=True, ge=0)]
     target: Annotated[str, Field(min_length=1)]
-    channels: Annotated[tuple[str, ...], Field(min_length=1)]
+    channels: Annotated[tuple[Literal["sms", "voice", "log"], ...], Field(min_length=1)]
 
     def value(self, later: float = 0.0) -> Step:
         return Step(self.after + later, self.target, self.channels)
@@ -100,8 +100,8 @@ class _Step(_Table):
 
 class _Chain(_Table):
     steps: tuple[_Step, ...] = ()
-    loops: Annotated[int, Field(ge=1, le=LOOPS)] = 1
-    loop_after: Annotated[float, Field(ge=0)] = 0.0
+    loops: Annotated[int, Field(strict=True, ge=1, le=LOOPS)] = 1
+    loop_after: Annotated[float, Field(strict=True, ge=0)] = 0.0
     final: _Step | None = None  # after the last loop: `after` counts from its last step
 
     @model_validator(mode="after")
@@ -123,16 +123,16 @@ class _Chain(_Table):
 
 class _Merging(_Table):
     place: bool = False
-    radius_m: Annotated[float, Field(ge=0, le=500)] = 0.0
-    window_s: Annotated[float, Field(gt=0)] = 900.0
-    cap_s: Annotated[float, Field(gt=0)] = 86400.0
+    radius_m: Annotated[float, Field(strict=True, ge=0, le=500)] = 0.0
+    window_s: Annotated[float, Field(strict=True, gt=0)] = 900.0
+    cap_s: Annotated[float, Field(strict=True, gt=0)] = 86400.0
 
     def value(self) -> Merging:
         return Merging(self.place, self.radius_m, timedelta(seconds=self.window_s), timedelta(seconds=self.cap_s))
 
 
 class _Fusion(_Table):
-    origins: Annotated[int, Field(ge=2, le=4)]
+    origins: Annotated[int, Field(strict=True, ge=2, le=4)]
     level: Level
 
 
@@ -143,10 +143,10 @@ class _Kind(_Table):
 
 
 class _Target(_Table):
-    told: Annotated[float, Field(gt=0)]
-    acknowledged: Annotated[float, Field(gt=0)]
-    handled: Annotated[float, Field(gt=0)]
-    closed: Annotated[float, Field(gt=0)]
+    told: Annotated[float, Field(strict=True, gt=0)]
+    acknowledged: Annotated[float, Field(strict=True, gt=0)]
+    handled: Annotated[float, Field(strict=True, gt=0)]
+    closed: Annotated[float, Field(strict=True, gt=0)]
 
 
 class _File(_Table):

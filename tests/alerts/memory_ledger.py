@@ -13,6 +13,7 @@ from alerts.ledger.port import Conflict, Filter, Page
 from alerts.roster import Person, Roster
 from ingest.events import Place
 from ingest.registry import Device, Grid, Registry
+from streams.signal import Level
 
 _WAITING = (NoticeState.QUEUED, NoticeState.SENDING)
 
@@ -146,15 +147,20 @@ class MemoryLedger:
     def notice_by_provider_id(self, provider_id: str) -> Notice | None:
         return next((n for n in self.tables.notices.values() if n.provider_id == provider_id), None)
 
-    def lease_notices(self, now: datetime, *, limit: int, lease: timedelta) -> list[Notice]:
+    def lease_notices(
+        self, now: datetime, *, limit: int, lease: timedelta, at_least: Level = Level.BLUE
+    ) -> list[Notice]:
         with self._lock:
             free = [
                 n
                 for n in self.tables.notices.values()
-                if n.state in _WAITING and n.due_at <= now and self._leases.get(n.key, now) <= now
+                if n.level.rank >= at_least.rank
+                and n.state in _WAITING
+                and n.due_at <= now
+                and self._leases.get(n.key, now) <= now
             ]
             free.sort(key=lambda n: (-n.level.rank, n.created_at, n.key))
-            taken = [replace(n, state=NoticeState.SENDING) for n in free[:limit]]
+            taken = [replace(n, state=NoticeState.SENDING, attempts=n.attempts + 1) for n in free[:limit]]
             self.tables.notices.update({n.key: n for n in taken})
             self._leases.update({n.key: now + lease for n in taken})
             return taken
