@@ -22,7 +22,7 @@ _AFTER_SILENCE: Final = 2.0  # seconds until what was taken over without an answ
 _CLOCKS_APART: Final = timedelta(minutes=1)
 
 
-class _Elsewhere(TwilioHttpClient):  # type: ignore[misc]
+class _Elsewhere(TwilioHttpClient):
     """Sends every request to another provider of the same interface."""
 
     def __init__(self, base_url: str, timeout: float) -> None:
