@@ -123,11 +123,11 @@ class Buffered:
     def recv(self, size: int) -> bytes:
         """What paho asks for: from the buffer first, then from the wire."""
         if self.at < len(self.data):
-            part = self.data[self.at : self.at + size]
+            part: bytes = self.data[self.at : self.at + size]
             self.at += len(part)
             return part
         self.empty = True
-        part: bytes = self._sock.recv(size)
+        part = self._sock.recv(size)
         self.empty = len(part) < size
         return part
 

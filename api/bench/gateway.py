@@ -142,10 +142,11 @@ def _result(messages: int, begun: float, cpu: float) -> None:
 def _stock(port: int, messages: int, name: str) -> None:
     """Paho as its documentation shows it, acknowledging by hand and doing nothing else."""
     import paho.mqtt.client as mqtt
+    from paho.mqtt.enums import CallbackAPIVersion
     from paho.mqtt.packettypes import PacketTypes
     from paho.mqtt.properties import Properties
 
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, name, protocol=mqtt.MQTTv5, manual_ack=True)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, name, protocol=mqtt.MQTTv5, manual_ack=True)
     state: dict[str, Any] = {"n": 0}
 
     def on_message(client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:

@@ -1,0 +1,373 @@
+"""Accepted means kept (law 1): what is acknowledged, when, and what happens to the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import orjson
+import paho.mqtt.client as mqtt
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from api.embedded import MqttBroker
+from ingest.clock import Clock
+from ingest.counts import GatewayCounts
+from ingest.dialects import open_dialects
+from ingest.doors import Intake, run_gateway
+from ingest.events import Rejected, decode
+from ingest.frames import Frame
+from ingest.gateway import Gateway
+from ingest.log import Record
+from ingest.packer import Packer
+from ingest.registry import Device, Grid, GridLevel, Registry
+from ingest.settings import GatewaySettings, LogSettings, MqttSettings
+from ingest.topics import Topic
+from tests.ingest.wire import ScriptedBroker, publish
+
+LANES = pytest.mark.parametrize("lane", ["fast", "stock"])
+ROOT = Path(__file__).parents[2]
+REGISTRY = Registry.of([Grid("t1", "东镇", GridLevel.TOWNSHIP)], [Device("d1", "smoke", grid="t1")], 1)
+
+
+class GatedLog:
+    """A log that says yes when the test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Sequence[Record], asyncio.Future[None]]] = []
+        self._news = asyncio.Event()
+
+    async def write(self, records: Sequence[Record]) -> None:
+        yes: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.asked.append((records, yes))
+        self._news.set()
+        await yes
+
+    async def until(self, writes: int) -> None:
+        async with asyncio.timeout(10):
+            while len(self.asked) < writes:
+                self._news.clear()
+                await self._news.wait()
+
+    def yes(self, nth: int) -> None:
+        self.asked[nth][1].set_result(None)
+
+    def rows(self) -> list[float]:
+        frames = [r for records, _ in self.asked for r in records if r.topic == Topic.READINGS]
+        return [reading.value for r in frames for reading in Frame.decode(r.value).readings()]
+
+
+def telemetry(n: int, mid: int | None = None) -> bytes:
+    return publish("tocsin/gw/d1/telemetry", orjson.dumps({"x": n}), mid=n if mid is None else mid)
+
+
+Script = Callable[[ScriptedBroker, GatedLog, Intake], Awaitable[None]]
+
+
+def gated(lane: str, script: Script, **over: object) -> None:
+    async def run() -> None:
+        log = GatedLog()
+        async with ScriptedBroker() as broker:
+            packer = Packer(Gateway(REGISTRY, lambda _: None, GatewaySettings(), open_dialects()), 12, GatewayCounts())
+            settings = MqttSettings(port=broker.port, lane=lane).model_copy(update=over)
+            intake = Intake(packer, log, mqtt=settings, partitions=12, frame_rows=50, clock=Clock())  # type: ignore[arg-type]
+            running = asyncio.create_task(intake.wire.run())
+            await asyncio.wait_for(intake.wire.subscribed.wait(), 10)
+            try:
+                await script(broker, log, intake)
+            finally:
+                await intake.drain(0.05)
+                await intake.wire.close()
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(run(), 30))
+
+
+@LANES
+def test_nothing_is_acknowledged_before_the_log_says_yes(lane: str) -> None:
+    async def script(broker: ScriptedBroker, log: GatedLog, intake: Intake) -> None:
+        broker.send(telemetry(1))
+        await log.until(1)
+        broker.send(b"\xd0\x00", b"\xd0\x00")
+        await asyncio.sleep(0)
+        assert broker.acknowledged() == []
+        log.yes(0)
+        await broker.until(lambda: broker.acknowledged() == [1])
+        assert intake.counts.acknowledged == 1
+
+    gated(lane, script)
+
+
+@LANES
+def test_a_later_yes_waits_for_the_earlier_one(lane: str) -> None:
+    async def script(broker: ScriptedBroker, log: GatedLog, intake: Intake) -> None:
+        broker.send(telemetry(1))
+        await log.until(1)
+        broker.send(telemetry(2))
+        await log.until(2)
+        log.yes(1)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert broker.acknowledged() == []
+        log.yes(0)
+        await broker.until(lambda: len(broker.acknowledged()) == 2)
+        assert broker.acknowledged() == [1, 2]
+
+    gated(lane, script)
+
+
+@LANES
+def test_what_arrives_while_the_log_is_busy_goes_out_together_with_its_next_answer(lane: str) -> None:
+    async def script(broker: ScriptedBroker, log: GatedLog, intake: Intake) -> None:
+        for n in (1, 2):
+            broker.send(telemetry(n))
+            await log.until(n)
+        for n in range(3, 30):
+            broker.send(telemetry(n))
+        async with asyncio.timeout(10):
+            while intake.counts.received < 29:
+                await asyncio.sleep(0)
+        assert len(log.asked) == 2
+        log.yes(0)
+        await log.until(3)
+        assert len(log.rows()) == 29
+        log.yes(1)
+        log.yes(2)
+        await broker.until(lambda: broker.acknowledged() == list(range(1, 30)))
+
+    gated(lane, script)
+
+
+@LANES
+def test_the_window_is_bounded_and_reading_goes_on_when_the_log_does(lane: str) -> None:
+    async def script(broker: ScriptedBroker, log: GatedLog, intake: Intake) -> None:
+        for n in range(1, 101):
+            broker.send(telemetry(n))
+            await asyncio.sleep(0.001)  # one packet a read, so that the bound is met exactly
+        async with asyncio.timeout(10):
+            while not intake.wire.paused:
+                await asyncio.sleep(0)
+        assert 20 <= intake.counts.received <= 100
+        done = 0
+        async with asyncio.timeout(10):
+            while len(broker.acknowledged()) < 100:
+                while done < len(log.asked):
+                    log.yes(done)
+                    done += 1
+                await asyncio.sleep(0)
+        assert broker.acknowledged() == list(range(1, 101))
+        assert sorted(log.rows()) == [float(n) for n in range(1, 101)]
+
+    gated(lane, script, max_unacknowledged=20)
+
+
+@LANES
+def test_messages_of_a_lost_connection_are_written_and_not_acknowledged(lane: str) -> None:
+    async def script(broker: ScriptedBroker, log: GatedLog, intake: Intake) -> None:
+        broker.send(telemetry(1))
+        await log.until(1)
+        broker.hang_up()
+        await broker.until(lambda: len([1 for first, _ in broker.told if first == 0x82]) == 2)
+        log.yes(0)
+        broker.send(telemetry(7, mid=1))
+        await log.until(2)
+        assert broker.acknowledged() == []
+        log.yes(1)
+        await broker.until(lambda: broker.acknowledged() == [1])
+        assert log.rows() == [1.0, 7.0]
+        assert intake.counts.acknowledged == 1
+
+    gated(lane, script)
+
+
+@LANES
+def test_rejects_and_readings_of_one_read_are_one_batch(lane: str) -> None:
+    async def script(broker: ScriptedBroker, log: GatedLog, intake: Intake) -> None:
+        broker.send(telemetry(1), publish("tocsin/gw/d1/telemetry", b"{", mid=2), telemetry(3))
+        done = 0
+        async with asyncio.timeout(10):
+            while len(broker.acknowledged()) < 3:
+                while done < len(log.asked):
+                    log.yes(done)
+                    done += 1
+                await asyncio.sleep(0)
+        events = [decode(r.value) for records, _ in log.asked for r in records if r.topic == Topic.REJECTS]
+        assert [e.reason for e in events if isinstance(e, Rejected)] == ["bad_json"]
+        assert log.rows() == [1.0, 3.0]
+        assert intake.counts.rejected == {("gw", "bad_json"): 1}
+
+    gated(lane, script)
+
+
+@LANES
+def test_a_fault_of_ours_keeps_the_message_as_rejected_and_serves_the_others(
+    lane: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def script(broker: ScriptedBroker, log: GatedLog, intake: Intake) -> None:
+        take = intake.packer.take
+
+        def failing(topic: bytes, payload: bytes, *rest: object) -> None:
+            if b"666" in payload:
+                raise RuntimeError("a fault")
+            take(topic, payload, *rest)  # type: ignore[arg-type]
+
+        intake.packer.take = failing  # type: ignore[method-assign]
+        broker.send(telemetry(666, mid=1), telemetry(2))
+        done = 0
+        async with asyncio.timeout(10):
+            while len(broker.acknowledged()) < 2:
+                while done < len(log.asked):
+                    log.yes(done)
+                    done += 1
+                await asyncio.sleep(0)
+        events = [decode(r.value) for records, _ in log.asked for r in records if r.topic == Topic.REJECTS]
+        assert [(e.reason, e.raw) for e in events if isinstance(e, Rejected)] == [("fault", b'{"x":666}')]
+
+    gated(lane, script)
+    assert "could not be digested" in caplog.text
+
+
+async def everything(settings: LogSettings, topic: str, since: dict[int, int]) -> list[bytes]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.brokers, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        where = [TopicPartition(topic, p) for p in range(settings.partitions)]
+        ends = await consumer.end_offsets(where)
+        found: list[bytes] = []
+        for tp in where:
+            consumer.assign([tp])
+            consumer.seek(tp, since.get(tp.partition, 0))
+            while await consumer.position(tp) < ends[tp]:
+                found.append((await asyncio.wait_for(consumer.getone(), 10)).value)
+        return found
+    finally:
+        await consumer.stop()
+
+
+@LANES
+def test_three_kills_lose_nothing_that_the_broker_accepted(
+    lane: str, mqtt_broker: MqttBroker, log_settings: LogSettings
+) -> None:
+    total, name = 6000, f"doors-kill-{lane}"
+    sent: list[mqtt.MQTTMessageInfo] = []
+    command = ["-m", "tests.ingest.gateway_process", str(mqtt_broker.port), log_settings.brokers, name, lane]
+
+    def start() -> subprocess.Popen[str]:
+        child = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        return child
+
+    def rows() -> list[float]:
+        frames = [Frame.decode(raw) for raw in asyncio.run(everything(log_settings, Topic.READINGS, {}))]
+        return [r.value for f in frames for r in f.readings() if r.gateway == name]
+
+    publisher = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    publisher.max_inflight_messages_set(100)
+    publisher.connect("127.0.0.1", mqtt_broker.port)
+    publisher.loop_start()
+    gateway = start()
+    try:
+        for n in range(total):
+            sent.append(publisher.publish(f"tocsin/{name}/d{n % 50}/telemetry", orjson.dumps({"x": n}), 1))
+            if n % (total // 4) == total // 4 - 1 and n < total - 1:
+                sent[n - 50].wait_for_publish(20)  # messages are on their way in every place
+                gateway.kill()
+                gateway.wait(10)
+                gateway = start()
+        sent[-1].wait_for_publish(20)
+        deadline = time.monotonic() + 20
+        while set(found := rows()) != {float(n) for n in range(total)}:
+            assert time.monotonic() < deadline, f"{total - len(set(found))} of {total} are missing"
+    finally:
+        gateway.kill()
+        gateway.wait(10)
+        if gateway.stdout is not None:
+            gateway.stdout.close()
+        publisher.disconnect()
+        publisher.loop_stop()
+
+
+def test_a_stopped_gateway_has_written_and_acknowledged_what_it_read(
+    mqtt_broker: MqttBroker, log_settings: LogSettings
+) -> None:
+    settings = MqttSettings(port=mqtt_broker.port, client_id="doors-stop", filters=("tocsin/doors-stop/#",))
+
+    async def run() -> GatewayCounts:
+        counts, stop, ready = GatewayCounts(), asyncio.Event(), asyncio.Event()
+        running = asyncio.create_task(
+            run_gateway(
+                settings, log_settings, GatewaySettings(),
+                registry=lambda: REGISTRY, locate=lambda _: None, seal=lambda _: ("", ""),
+                clock=Clock(), stop=stop, ready=ready.set, counts=counts,
+            )
+        )  # fmt: skip
+        await asyncio.wait_for(ready.wait(), 20)
+        client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        client.connect("127.0.0.1", mqtt_broker.port)
+        client.loop_start()
+        sent = [client.publish("tocsin/doors-stop/d1/telemetry", b'{"x":1}', 1) for _ in range(200)]
+        async with asyncio.timeout(10):
+            while not counts.received:
+                await asyncio.sleep(0.001)
+        stop.set()
+        await running
+        for one in sent:
+            one.wait_for_publish(10)
+        client.disconnect()
+        client.loop_stop()
+        return counts
+
+    counts = asyncio.run(asyncio.wait_for(run(), 40))
+    assert counts.acknowledged == counts.received > 0
+
+
+def test_a_changed_registry_is_in_force_without_a_restart(
+    monkeypatch: pytest.MonkeyPatch, mqtt_broker: MqttBroker, log_settings: LogSettings
+) -> None:
+    monkeypatch.setattr("ingest.doors._LOOK_EVERY", 0.01)
+    name = "doors-registry"
+    settings = MqttSettings(port=mqtt_broker.port, client_id=name, filters=(f"tocsin/{name}/#",))
+    current = [Registry()]
+
+    async def run() -> list[str]:
+        counts, stop, ready = GatewayCounts(), asyncio.Event(), asyncio.Event()
+        running = asyncio.create_task(
+            run_gateway(
+                settings, log_settings, GatewaySettings(),
+                registry=lambda: current[0], locate=lambda _: None, seal=lambda _: ("", ""),
+                clock=Clock(), stop=stop, ready=ready.set, counts=counts,
+            )
+        )  # fmt: skip
+        await asyncio.wait_for(ready.wait(), 20)
+        client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        client.connect("127.0.0.1", mqtt_broker.port)
+        client.loop_start()
+        client.publish(f"tocsin/{name}/d1/telemetry", b'{"first":1}', 1).wait_for_publish(10)
+        async with asyncio.timeout(10):
+            while counts.acknowledged < 1:
+                await asyncio.sleep(0.001)
+        current[0] = REGISTRY
+        last = 0
+        grids: list[str] = []
+        async with asyncio.timeout(20):
+            while "t1" not in grids:
+                last += 1
+                client.publish(f"tocsin/{name}/d1/telemetry", b'{"later":1}', 1)
+                while counts.acknowledged < last + 1:
+                    await asyncio.sleep(0.001)
+                frames = [Frame.decode(raw) for raw in await everything(log_settings, Topic.READINGS, {})]
+                grids = [r.place.grid for f in frames for r in f.readings() if r.gateway == name]
+        client.disconnect()
+        client.loop_stop()
+        stop.set()
+        await running
+        return grids
+
+    grids = asyncio.run(asyncio.wait_for(run(), 60))
+    assert grids.count("") >= 1
