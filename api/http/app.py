@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,6 +24,7 @@ from api.http.problems import install, problem
 from api.live import Live
 
 PAGE: Final = Path(str(resources.files("api.page")))
+SERVED: Final = ("", ".html", ".js", ".css", ".svg")
 SECURITY: Final = {
     "content-security-policy": "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -50,7 +52,7 @@ def create_app(**parts: Any) -> FastAPI:
     install(app)
     for part in (alerts, notices, calls, grids, live, metrics, health, callbacks):
         app.include_router(part.router)
-    app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    app.mount("/", PageFiles(directory=PAGE, html=True), name="page")
     app.add_middleware(Guarded)
     return app
 
@@ -74,6 +76,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stream.close()
         polling.cancel()
         await asyncio.gather(polling, return_exceptions=True)
+
+
+class PageFiles(StaticFiles):
+    """The page's own files and nothing else of its package."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        if Path(path).suffix not in SERVED:
+            raise HTTPException(404)
+        return await super().get_response(path, scope)
 
 
 class Guarded:

@@ -143,7 +143,7 @@ function people(whole) {
 }
 
 const BY_PEOPLE = ["acknowledged", "dispatched", "accepted", "contacted", "arrived", "handled", "verified", "closed", "rated", "false_alarm", "voided", "reopened", "note"];
-const TONE = { worse: "bad", raised: "bad", returned: "bad", failed: "bad", not_told: "bad", cleared: "good", closed: "good", answered: "good", shown: "faint", sent: "faint", sending: "faint" };
+const TONE = { worse: "bad", raised: "bad", returned: "bad", failed: "bad", not_told: "bad", cleared: "good", closed: "good", answered: "good", shown: "faint", sent: "faint", sending: "faint", delivered: "faint" };
 
 function line(entry, names) {
   const tone = TONE[entry.what] ?? (BY_PEOPLE.includes(entry.what) ? "person" : "");

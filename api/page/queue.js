@@ -77,7 +77,7 @@ function row(alert, selected, on) {
     h("span.side-line", {}, age(alert), countdown(alert)),
   );
   const acknowledge = fresh && alert.may.includes("acknowledge");
-  const button = acknowledge ? h("button.quick", { type: "button", "data-focus": "ack", onclick: () => on.acknowledge(alert) }, t("act.acknowledge")) : null;
+  const button = acknowledge ? h("button.quick", { type: "button", "data-focus": "ack", onclick: () => on.acknowledge(alert) }, t("act.quick")) : null;
   return h("li." + classes.filter(Boolean).join("."), {}, open, button);
 }
 

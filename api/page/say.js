@@ -1,6 +1,9 @@
 // Words, times and durations in the reader's language.
 
-import { WORDS } from "./words.js";
+import { EN } from "./words-en.js";
+import { ZH } from "./words-zh.js";
+
+const WORDS = { zh: ZH, en: EN };
 
 let language = "zh";
 

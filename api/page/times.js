@@ -23,7 +23,7 @@ export function drawTimes(box, { figures, targets }) {
         h("tr." + level, {},
           h("th", { scope: "row" }, shape(level), word("level", level)),
           ...SPANS.map((span) => cell(known.get(level + span), targets[level]?.[span])))))),
-    h("p.quiet", {}, t("times.key"), impossible ? " " + t("times.impossible", { n: impossible }) : ""),
+    impossible ? h("p.quiet", {}, t("times.impossible", { n: impossible })) : "",
   );
 }
 
@@ -34,7 +34,10 @@ function cell(figure, target) {
   const bar = h("i");
   if (share !== null) bar.style.width = share + "%";
   return h("td", { title },
-    h("b", {}, lasting(figure.p50)), h("span", {}, lasting(figure.p90)),
-    share === null ? null : h("em." + (share >= 90 ? "good" : share >= 70 ? "fair" : "poor"), {}, share + "%"),
-    h("span.bar" + (share === null ? "" : share >= 90 ? ".good" : share >= 70 ? ".fair" : ".poor"), {}, bar));
+    share === null ? null : h("em" + tone(share), {}, share + "%"),
+    h("b", {}, lasting(figure.p50)), h("span", {}, lasting(figure.p90)), h("span.bar" + tone(share), {}, bar));
+}
+
+function tone(share) {
+  return share === null ? "" : share >= 90 ? ".good" : share >= 70 ? ".fair" : ".poor";
 }

@@ -1,0 +1,99 @@
+"""The page: served whole from the package, in two languages, and safe with whatever the world says."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from alerts.alert import Handling, NoticeState, Reason
+from alerts.outcome import Why
+from alerts.words import load_words
+from api.http.commands import Verb
+from ingest.registry import GridLevel
+from streams.signal import Level, Origin
+from tests.api.served import Served
+
+PAGE = Path(__file__).parents[2] / "api" / "page"
+SCRIPTS = sorted(PAGE.glob("*.js"))
+
+
+def words() -> dict[str, dict[str, str]]:
+    found = {}
+    for language in ("zh", "en"):
+        text = (PAGE / f"words-{language}.js").read_text(encoding="utf-8")
+        found[language] = json.loads(text[text.index("{") : text.rindex("}") + 1])
+    return found
+
+
+def test_both_languages_have_the_same_words_and_the_same_placeholders() -> None:
+    zh, en = words()["zh"], words()["en"]
+    assert zh.keys() == en.keys()
+    for key in zh:
+        assert set(re.findall(r"{\w+}", zh[key])) == set(re.findall(r"{\w+}", en[key])), key
+
+
+@pytest.mark.parametrize(
+    ("claim", "prefix", "values"),
+    [
+        ("every level has a word", "level", Level),
+        ("every sense has a word", "origin", Origin),
+        ("every handling has a word", "handling", Handling),
+        ("every reason has a word", "reason", Reason),
+        ("every state of a notice has a word", "state", NoticeState),
+        ("every verb has a word", "act", Verb),
+        ("every level of the tree has a word", "grid", GridLevel),
+        ("every reason on the timeline has a word", "why", Why),
+        ("every line of the timeline has a word", "what", load_words().tables["zh"]["what"]),
+        ("every why of the timeline has a word", "why", load_words().tables["zh"]["why"]),
+        ("every kind that a notice can name has a word", "kind", load_words().tables["zh"]["kind"]),
+    ],
+)
+def test_what_the_server_can_say_the_page_has_words_for(claim: str, prefix: str, values: object) -> None:
+    known = words()["zh"]
+    assert [v for v in values if f"{prefix}.{v}" not in known] == [], claim
+
+
+def test_every_word_that_is_asked_for_exists() -> None:
+    known = words()["zh"]
+    asked = {
+        key for script in SCRIPTS for key in re.findall(r'\bt\("([\w.-]+)"[,)]', script.read_text(encoding="utf-8"))
+    }
+    html = (PAGE / "index.html").read_text(encoding="utf-8")
+    asked |= set(re.findall(r'data-(?:say|label)="([^"]+)"', html))
+    assert asked - known.keys() == set()
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_no_script_turns_text_into_markup_or_code(script: Path) -> None:
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function",
+        script.read_text(encoding="utf-8"),
+    )
+
+
+@pytest.mark.parametrize(
+    "file", [*SCRIPTS, PAGE / "index.html", PAGE / "page.css", PAGE / "bell.svg"], ids=lambda path: path.name
+)
+def test_nothing_is_fetched_from_elsewhere(file: Path) -> None:
+    found = re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}[^\s\"']*", file.read_text(encoding="utf-8"))
+    assert [url for url in found if "www.w3.org/2000/svg" not in url] == []
+
+
+def test_the_page_and_everything_it_names_is_served_under_a_strict_policy(desk: Served) -> None:
+    html = desk.http.get("/")
+    assert "default-src 'self'" in html.headers["content-security-policy"]
+    assert html.headers["cache-control"] == "no-cache"
+    named = set(re.findall(r'(?:href|src)="([\w.-]+)"', html.text))
+    for script in SCRIPTS:
+        named |= {m.removeprefix("./") for m in re.findall(r'from "(\./[\w.-]+)"', script.read_text(encoding="utf-8"))}
+    assert {"page.js", "page.css", "stream.js"} <= named
+    for name in named | {"live-worker.js"}:
+        assert desk.http.get("/" + name).status_code == 200, name
+    for name in ("__init__.py", "../settings.py", "%2e%2e/settings.py", "__pycache__"):
+        assert desk.http.get("/" + name).status_code == 404, name
+
+
+def test_no_inline_script_or_style_needs_a_weaker_policy() -> None:
+    html = (PAGE / "index.html").read_text(encoding="utf-8")
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=", html)
