@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ingest.frames import Frame, from_micros, to_micros
 from streams.series.port import Sample, SeriesUnavailable, Timing
@@ -120,7 +120,10 @@ class EmbeddedSeries:
             "ORDER BY at, alert",
             (stage, to_micros(start), to_micros(stop)),
         )
-        return [Timing(*row[:7], from_micros(row[7]), row[8]) for row in found]
+        return [
+            Timing(alert, name, kind, level, grid, township, origin, from_micros(at), seconds)
+            for alert, name, kind, level, grid, township, origin, at, seconds in found
+        ]
 
     def count(self) -> int:
         """How many reading points are kept."""
@@ -131,7 +134,7 @@ class EmbeddedSeries:
         with self._lock:
             self._db.close()
 
-    def _ask(self, query: str, values: tuple[object, ...]) -> list[tuple]:  # type: ignore[type-arg]
+    def _ask(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         with self._lock:
             try:
                 return self._db.execute(query, values).fetchall()

@@ -1,4 +1,5 @@
-"""The time series in InfluxDB 2 through its official client: synchronous writes of joined lines, and a yes or an exception. Touches the network.
+"""The time series in InfluxDB 2 through its official client: synchronous writes of joined lines, and a yes or an
+exception. Touches the network.
 
 Never the client's background batching: it drops what it holds at an outage without a word. Errors fall into two classes: what the server
 would refuse again (400, 422: halved until the bad lines stand alone) and everything else, for which the rows wait.
@@ -125,9 +126,13 @@ class InfluxSeries:
         )
         found: dict[str, Timing] = {}
         for row in sorted(self._ask(query), key=lambda r: r["_time"]):
-            tags = (str(row.get(name) or "") for name in ("kind", "level", "grid", "township", "origin"))
+            kind, level, grid, township, origin = (
+                str(row.get(name) or "") for name in ("kind", "level", "grid", "township", "origin")
+            )
             at = from_micros(to_micros(row["_time"]))
-            found.setdefault(row["alert"], Timing(row["alert"], stage, *tags, at, row["seconds"]))
+            found.setdefault(
+                row["alert"], Timing(row["alert"], stage, kind, level, grid, township, origin, at, row["seconds"])
+            )
         return list(found.values())
 
     def count(self) -> int:
@@ -143,8 +148,9 @@ class InfluxSeries:
         self._client.close()
 
     def _source(self, measurement: str, begin: int, end: int) -> str:
-        times = f"start: {_instant(begin)}, stop: {_instant(end)}"
-        return f"from(bucket: {_quoted(self._bucket)})\n  |> range({times})\n  |> filter(fn: (r) => r._measurement == {_quoted(measurement)})\n"
+        times, name = f"start: {_instant(begin)}, stop: {_instant(end)}", _quoted(measurement)
+        bucket = _quoted(self._bucket)
+        return f"from(bucket: {bucket})\n  |> range({times})\n  |> filter(fn: (r) => r._measurement == {name})\n"
 
     def _ask(self, query: str) -> list[dict[str, Any]]:
         try:
