@@ -160,7 +160,7 @@ class Conductor:
         held = docket.tx.holding(list({key for signal in batch for key in (signal.key, _mark(signal))}))
         candidates = self._candidates(docket, batch, held)
         for signal in batch:
-            if _mark(signal) in held or docket.holds(_mark(signal)):
+            if _mark(signal) in held or docket.holds(_mark(signal)) is not None:
                 continue
             known = docket.holds(signal.key) or held.get(signal.key)
             alert = docket.get(known) if known else None
@@ -168,15 +168,17 @@ class Conductor:
                 after = docket.apply(alert, Cleared(signal)) if alert else None
             else:
                 after = self._raise(docket, candidates, signal, alert)
+            docket.hold(
+                _mark(signal), after.id if after else ""
+            )  # the end of an episode nobody knew of is held as well
             if after is not None:
                 candidates.put(after)
                 docket.hold(signal.key, after.id)
-                docket.hold(_mark(signal), after.id)
 
     def _candidates(self, docket: Docket, batch: Sequence[Signal], held: Mapping[str, str]) -> Candidates:
         """Everything the batch may touch, asked for in four questions."""
         candidates = Candidates()
-        docket.load(docket.tx.alerts(sorted(set(held.values()))))
+        docket.load(docket.tx.alerts(sorted(set(held.values()) - {""})))
         fresh = [s for s in batch if s.active and _mark(s) not in held]
         found = docket.tx.open_with(sorted({identity(s, self._policies.policy(s.kind).merging) for s in fresh}))
         by_place = [s for s in fresh if self._policies.policy(s.kind).merging.place]

@@ -55,7 +55,8 @@ class Docket:
 
     def move(self, notice: Notice, state: NoticeState, event: Delivered, *, provider_id: str = "") -> Alert | None:
         """Move a notice, when it may move there, and tell its alert. None when nothing moved."""
-        after = moved(notice, state, self.now, provider_id=provider_id, error=event.error or event.why)
+        error = event.error or (event.why if state is NoticeState.CANCELLED else "")
+        after = moved(notice, state, self.now, provider_id=provider_id, error=error)
         alert = self.get(notice.alert)
         if after is None or alert is None:
             return None

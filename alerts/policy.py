@@ -190,7 +190,7 @@ class _File(_Table):
 def parse_policies(text: str, name: str = "policies.toml") -> Policies:
     """The policies in a file's text; `PolicyError` names `name` and the key of everything that is wrong."""
     try:
-        return _File.model_validate(tomllib.loads(text), strict=False).value()
+        return _File.model_validate(tomllib.loads(text)).value()
     except tomllib.TOMLDecodeError as error:
         raise PolicyError([f"{name}: not TOML: {error}"]) from error
     except ValidationError as error:
