@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.commands import Delivered, Event, Told
+from alerts.escalation import RINGING
 from alerts.ledger.port import Transaction
 from alerts.lifecycle import step
 from alerts.notices import moved, waiting
 from alerts.outcome import Cancel, Effect, Notify, NotifyPerson, Outcome, TellToldPeople
 from alerts.telling import Teller
+
+GIVEN_UP: Final = frozenset({NoticeState.FAILED, NoticeState.CANCELLED})
 
 
 class Docket:
@@ -65,12 +69,15 @@ class Docket:
         return self.apply(alert, event)
 
     def hopeless(self, notice: Notice) -> bool:
-        """Whether no other notice of the same step can still reach anybody."""
-        same = [
-            n for n in self._notices_of(notice.alert).values() if (n.step, n.reason) == (notice.step, notice.reason)
-        ]
-        given_up = {NoticeState.FAILED, NoticeState.CANCELLED}
-        return not any(n.state not in given_up for n in same if n.key != notice.key)
+        """Whether no other notice of the same step can still reach anybody, and the trouble is this step's own.
+
+        When the step before it reached nobody either, the provider is away: hurrying would only burn the chain.
+        """
+        known = [n for n in self._notices_of(notice.alert).values() if n.key != notice.key]
+        rings = [n for n in known if n.reason in RINGING]
+        alive = any(n.state not in GIVEN_UP for n in rings if (n.step, n.reason) == (notice.step, notice.reason))
+        before = [n.state for n in rings if n.step == notice.step - 1 and n.created_at <= notice.created_at]
+        return not alive and not (before and all(state is NoticeState.FAILED for state in before))
 
     def finish(self) -> list[Alert]:
         """Write it all; returns the alerts that changed, with their new versions."""
