@@ -1,9 +1,11 @@
 // The grids as they lie, coloured by the worst that is open in each. Drawn from their own outlines: no tiles, no network.
 
 import { h, s } from "./dom.js";
+import { shape } from "./icons.js";
 import { t, word } from "./say.js";
 
 const WIDTH = 640;
+const LEVELS = ["red", "orange", "yellow", "blue"];
 const HIGH = ["county", "city", "township"];
 let features = [];
 let shapes = new Map();
@@ -49,11 +51,20 @@ export function colour(collection, chosen) {
   for (const { properties } of collection.features) {
     const drawn = shapes.get(properties.code);
     if (!drawn) continue;
-    const classes = drawn.area.getAttribute("class").split(" ").filter((name) => !["red", "orange", "yellow", "blue", "chosen"].includes(name));
+    const classes = drawn.area.getAttribute("class").split(" ").filter((name) => name !== "chosen" && !LEVELS.includes(name));
     drawn.area.setAttribute("class", [...classes, properties.worst, properties.code === chosen ? "chosen" : ""].filter(Boolean).join(" "));
     if (drawn.title) drawn.title.textContent = describe(properties);
     if (properties.open) drawn.dots.append(badge(properties, drawn.centre));
   }
+}
+
+/** The same as a list, worst first: what a small screen and a screen reader have instead of colours. */
+export function drawTroubled(list, collection, choose) {
+  const found = collection.features.map((feature) => feature.properties).filter((one) => one.open);
+  found.sort((a, b) => LEVELS.indexOf(a.worst) - LEVELS.indexOf(b.worst) || b.open - a.open);
+  list.replaceChildren(...found.map((one) =>
+    h("li", {}, h("button", { type: "button", onclick: () => choose(one.code) },
+      shape(one.worst), h("b", {}, one.name), h("span.spacer"), h("span.quiet", {}, `${word("level", one.worst)} · ${t("open.n", { n: one.open })}`)))));
 }
 
 function describe({ name, worst, open, people }) {

@@ -5,7 +5,7 @@ import { drawCase } from "./case.js";
 import { h, toast } from "./dom.js";
 import { shape } from "./icons.js";
 import { connect, link, serverNow, standing } from "./live.js";
-import { colour, drawMap } from "./map.js";
+import { colour, drawMap, drawTroubled } from "./map.js";
 import { drawPhones } from "./phones.js";
 import { drawQueue, FILTERS, order, place, visible } from "./queue.js";
 import { at, label, lasting, speak, t, ticking, tongue, word } from "./say.js";
@@ -55,6 +55,7 @@ async function readGrids() {
   }
   state.grids.features.forEach((feature, index) => { feature.properties = fresh.features[index]?.properties ?? feature.properties; });
   colour(state.grids, state.grid);
+  drawTroubled($("troubled"), state.grids, narrow);
 }
 
 async function readTimes() {
@@ -233,7 +234,7 @@ function retell() {
   if (!kept("operator")) $("operator").value = t("operator.default");
   $("times-note").textContent = state.times ? t("times.window") : "";
   drawTabs();
-  if (state.grids) { drawMap($("map"), state.grids, narrow); colour(state.grids, state.grid); }
+  if (state.grids) { drawMap($("map"), state.grids, narrow); colour(state.grids, state.grid); drawTroubled($("troubled"), state.grids, narrow); }
   drawPhones($("phones"), state.notices, (id) => choose(id));
   if (state.times) drawTimes($("times"), state.times);
   draw();

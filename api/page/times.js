@@ -34,8 +34,9 @@ function cell(figure, target) {
   const bar = h("i");
   if (share !== null) bar.style.width = share + "%";
   return h("td", { title },
-    share === null ? null : h("em" + tone(share), {}, share + "%"),
-    h("b", {}, lasting(figure.p50)), h("span", {}, lasting(figure.p90)), h("span.bar" + tone(share), {}, bar));
+    h("b", {}, lasting(figure.p50)),
+    h("span", {}, share === null ? null : h("em" + tone(share), {}, share + "%"), lasting(figure.p90)),
+    h("span.bar" + tone(share), {}, bar));
 }
 
 function tone(share) {

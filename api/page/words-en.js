@@ -51,7 +51,7 @@ export const EN = {
   "link.live": "Live",
   "link.stale": "Reconnecting",
   "link.dead": "Connection lost",
-  "lost.short": "data {s} s old",
+  "lost.short": "data {s}s old",
   "said.done": "{verb}: done",
   "cancelled.as": "cancelled",
   "note.placeholder": "Note (goes on the timeline with the next step)",
@@ -264,8 +264,8 @@ export const EN = {
   "times.all": "all",
   "times.window": "24 h · P50 / P90 / in target",
   "ago.now": "now",
-  "unit.s": "{n} s",
-  "unit.min": "{n} min",
-  "unit.h": "{n} h",
-  "unit.d": "{n} d"
+  "unit.s": "{n}s",
+  "unit.min": "{n}m",
+  "unit.h": "{n}h",
+  "unit.d": "{n}d"
 };

@@ -50,7 +50,7 @@ def test_an_alert_appears_on_an_open_stream_with_its_row(desk: Served) -> None:
         coming = events(response)
         assert next(coming)[0] == "hello"
         alert = desk.signal(level=Level.RED)
-        name, ident, data = next(e for e in coming if e[0] == "entry")
+        _, ident, data = next(e for e in coming if e[0] == "entry")
         assert data["entry"]["seq"] == int(ident)
         assert (data["alert"]["id"], data["alert"]["level"]) == (alert.id, "red")
         assert data["alert"]["told"][0]["name"] == "甲"
