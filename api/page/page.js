@@ -7,7 +7,7 @@ import { shape } from "./icons.js";
 import { connect, link, serverNow, standing } from "./live.js";
 import { colour, drawMap, drawTroubled } from "./map.js";
 import { drawPhones } from "./phones.js";
-import { drawQueue, FILTERS, order, place, visible } from "./queue.js";
+import { drawQueue, FILTERS, order, place, raised, visible } from "./queue.js";
 import { at, label, lasting, speak, t, ticking, tongue, word } from "./say.js";
 import { drawTimes } from "./times.js";
 
@@ -119,13 +119,14 @@ function draw() {
   tick();
 }
 
-/** Until somebody chooses, the case shown is the worst that waits. */
+/** Until somebody chooses, the case shown is the worst that waits; it stays in sight to its end, unless something newer rings. */
 function follow(open) {
-  const worst = open.sort((a, b) => (b.handling === "new") - (a.handling === "new") || order(a, b))[0];
-  if (worst && (!state.selected || state.alerts.get(state.selected)?.over || worst.level === "red") && worst.id !== state.selected) {
-    const now = state.alerts.get(state.selected);
-    if (!now || now.over || now.handling !== "new" || order(worst, now) < 0) select(worst.id);
-  }
+  const now = state.alerts.get(state.selected);
+  const ringing = open.filter(FILTERS.new).sort(order)[0];
+  const wanted = now ? ringing : ringing ?? [...open].sort(order)[0];
+  if (!wanted || wanted.id === state.selected) return;
+  const newer = !now || Date.parse(raised(wanted)) > Date.parse(raised(now));
+  if (newer && (!now || now.handling !== "new" || order(wanted, now) < 0)) select(wanted.id);
 }
 
 function drawTally(open) {
@@ -199,6 +200,7 @@ function narrow(code) {
 }
 
 async function act(id, verb, note) {
+  if (id === state.selected) state.picked = true; // whoever works on a case keeps it
   const by = $("operator").value.trim() || t("operator.default");
   try {
     const alert = await post(`/alerts/${encodeURIComponent(id)}/${verb}`, { by, note });
