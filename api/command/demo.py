@@ -25,13 +25,16 @@ from api.county.account import Run, account
 from api.county.county import County, county
 from api.county.crew import Crew
 from api.county.simulator import Simulator
+from api.county.story import fire_of
 from api.county.telephone import TelephoneNetwork
 from api.embedded import BrokerFailed, EmbeddedMissing, free_ports
 from api.stack import Plan, Stack, StackFailed
 
 POLICIES: Final = Path(__file__).parents[1] / "county" / "policies.toml"
 SID: Final = "ACdemo00000000000000000000000000000"
-LONGEST: Final = 150.0  # seconds after which a headless demo gives up
+LONGEST: Final = 120.0  # seconds after which a headless demo gives up
+FIRE_STARTS: Final = 2.0  # seconds after the simulator begins …
+FIRE_LASTS: Final = 26.0  # … and until somebody puts it out
 UNSETTLED: Final = (NoticeState.QUEUED, NoticeState.SENDING)
 
 
@@ -80,7 +83,8 @@ class Show:
         plan = Plan(parts=("gateway", "worker", "api"), place=place, overrides=overrides)
         self.stack = room.enter_context(Stack(self.data, plan, progress=lambda part: self._say(f"starting {part} …")))
         room.enter_context(Crew(self.stack.api_url))
-        self.simulator = Simulator(self.county, self.seed, self.stack.settings.mqtt)
+        fire = fire_of(self.county, self.seed, starts_at=FIRE_STARTS, lasts=FIRE_LASTS)
+        self.simulator = Simulator(self.county, self.seed, self.stack.settings.mqtt, fire=fire)
         room.enter_context(self.simulator)
 
     def watch(self, done: Callable[[Ledger], bool], halt: threading.Event) -> bool:

@@ -68,5 +68,5 @@ class Crew:
             self._due[alert["id"]] = (waiting, left - POLL)
         else:
             by = OPERATOR if who == "operator" else alert.get("assignee") or OPERATOR
-            body = {"by": by, **({"outcome": "founded"} if verb == "close" else {})}
+            body = {"by": by, **({"note": "founded"} if verb == "close" else {})}
             client.post(f"/api/v1/alerts/{alert['id']}/{verb}", json=body).raise_for_status()
