@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -119,4 +119,11 @@ def _on_sqlite_begin(connection: Connection) -> None:
 
 
 def _dumps(value: Any) -> str:
-    return orjson.dumps(value, default=str).decode()
+    return orjson.dumps(value, _as_json, orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _as_json(value: Any) -> Any:
+    """What JSON has no word for: read-only mappings and sets as what they are most like, anything else as its text."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, set | frozenset) else str(value)

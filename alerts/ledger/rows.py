@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -116,7 +115,7 @@ def entry_row(entry: Entry) -> dict[str, Any]:
         "what": entry.what,
         "by": entry.by,
         "why": entry.why,
-        "detail": plain(entry.detail),
+        "detail": entry.detail,
     }
 
 
@@ -134,6 +133,7 @@ def notice_row(notice: Notice) -> dict[str, Any]:
         "level": notice.level.value,
         "rank": notice.level.rank,
         "state": notice.state.value,
+        "leased_until": None,
     }
 
 
@@ -186,15 +186,6 @@ def person_of(row: Any) -> Person:
     return Person(
         **{f.name: found[f.name] for f in fields(Person) if f.name != "channels"}, channels=tuple(row.channels)
     )
-
-
-def plain(value: Any) -> Any:
-    """A timeline detail as JSON can hold it: mappings become dicts, sequences and sets become lists, the rest stays."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence | frozenset | set) and not isinstance(value, str | bytes):
-        return [plain(item) for item in value]
-    return value
 
 
 def _point(row: Any) -> Point | None:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, 
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.ledger import place, tables
+from alerts.ledger.bulk import Bulks
 from alerts.ledger.engine import Database, plain_errors
 from alerts.ledger.migrate import migrate
 from alerts.ledger.port import BadCursor, Filter, Page, Transaction
@@ -32,6 +33,7 @@ class SqlLedger:
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)
+        self._bulks = Bulks(self._database.engine.dialect)
         with plain_errors():
             migrate(self._database.engine)
 
@@ -41,7 +43,7 @@ class SqlLedger:
     @contextmanager
     def _transaction(self) -> Iterator[SqlTransaction]:
         with self._database.writing() as connection:
-            transaction = SqlTransaction(connection)
+            transaction = SqlTransaction(connection, self._bulks)
             yield transaction
             finish(transaction)
 

@@ -13,11 +13,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Connection, bindparam, select
 
-from alerts.alert import Alert, Entry, Notice
+from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.ledger import tables
+from alerts.ledger.bulk import ROW_KEY, Bulks
 from alerts.ledger.port import Conflict
 from alerts.ledger.rows import alert_of, alert_row, cells_around, entry_row, notice_of, notice_row
 from ingest.events import Place
@@ -47,21 +47,12 @@ _NOTICES: Final = (
 _KNOWN: Final = select(_OUTBOX.key).where(_OUTBOX.key.in_(bindparam("keys", expanding=True)))
 
 
-def _change(table: Table, key: str) -> Any:
-    """The statement that writes every column of a row anew; the row's key travels as `row_key`."""
-    columns = {c.name: bindparam(c.name, type_=c.type) for c in table.columns if c.name != key}
-    return update(table).where(table.c[key] == bindparam("row_key")).values(columns)
-
-
-_CHANGE_ALERT: Final = _change(tables.alert, "id")
-_CHANGE_NOTICE: Final = _change(tables.outbox, "key")
-
-
 class SqlTransaction:
     """Holds `port.Transaction`. Made and ended by `SqlLedger.transaction`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, bulks: Bulks) -> None:
         self._connection = connection
+        self._bulks = bulks
         self._seen: dict[str, Alert] = {}  # as they are now, with what this transaction has done to them
         self._new: dict[str, Alert] = {}
         self._changed: dict[str, Alert] = {}
@@ -173,52 +164,36 @@ class SqlTransaction:
         if notice.key in self._queued:
             self._queued[notice.key] = notice
             return
-        row = notice_row(notice)
         # A lease belongs to a notice that is on its way: in any other state nobody holds it.
-        statement = _CHANGE_NOTICE if notice.state != "sending" else _KEEP_LEASE
-        self._connection.execute(statement, {**row, "row_key": row.pop("key"), "leased_until": None})
+        keep = ("leased_until",) if notice.state is NoticeState.SENDING else ()
+        self._bulks.change(tables.outbox, "key", *keep).run(self._connection, [_by_key(notice_row(notice), "key")])
 
     def append(self, entries: Sequence[Entry]) -> None:
         self._entries += [entry_row(entry) for entry in entries]
 
     def _flush(self) -> None:
         """Write what was gathered; afterwards the database knows all that this transaction has said."""
-        self._write(tables.alert.insert(), [alert_row(alert) for alert in self._new.values()])
-        changed = [alert_row(alert) for alert in self._changed.values()]
-        self._write(_CHANGE_ALERT, [{**row, "row_key": row.pop("id")} for row in changed])
-        self._write(self._unless_known(tables.alert_subject), self._subjects)
+        bulks, connection = self._bulks, self._connection
+        bulks.insert(tables.alert).run(connection, [alert_row(alert) for alert in self._new.values()])
+        changed = [_by_key(alert_row(alert), "id") for alert in self._changed.values()]
+        bulks.change(tables.alert, "id").run(connection, changed)
+        bulks.insert_unless_known(tables.alert_subject).run(connection, self._subjects)
         held = [{"key": key, "alert": alert} for key, alert in self._held.items()]
-        self._write(self._unless_known(tables.signal_held), held)
-        self._write(tables.timeline.insert(), self._entries)
-        self._write(self._unless_known(tables.outbox), [notice_row(notice) for notice in self._queued.values()])
+        bulks.insert_unless_known(tables.signal_held).run(connection, held)
+        bulks.insert(tables.timeline).run(connection, self._entries)
+        queued = [notice_row(notice) for notice in self._queued.values()]
+        bulks.insert_unless_known(tables.outbox).run(connection, queued)
         for gathered in (self._new, self._changed, self._subjects, self._held, self._entries, self._queued):
             gathered.clear()
-
-    def _write(self, statement: Any, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            self._connection.execute(statement, rows)
-
-    def _unless_known(self, table: Table) -> Any:
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        return dialect.insert(table).on_conflict_do_nothing()
-
-
-_KEEP_LEASE: Final = (
-    update(tables.outbox)
-    .where(_OUTBOX.key == bindparam("row_key"))
-    .values(
-        {
-            c.name: bindparam(c.name, type_=c.type)
-            for c in tables.outbox.columns
-            if c.name not in {"key", "leased_until"}
-        }
-    )
-)
 
 
 def finish(transaction: SqlTransaction) -> None:
     """Write what a transaction has gathered, before its commit."""
     transaction._flush()  # noqa: SLF001  # the other half of the same thing
+
+
+def _by_key(row: dict[str, Any], key: str) -> dict[str, Any]:
+    return {**row, ROW_KEY: row[key]}
 
 
 def _chunks(keys: list[str]) -> Iterator[list[str]]:

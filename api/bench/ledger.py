@@ -1,0 +1,218 @@
+"""The ledger under load: a storm of signals until 100,000 alerts are open, then what a desk asks of it.
+
+Everything goes through the real conductor and the shipped policies; what is measured against are the goals of the design. The address of
+another database, such as `postgresql+psycopg://…/empty`, may be given; without one a fresh SQLite file is used.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from alerts.alert import Notice
+from alerts.channels.contract import Answer, Sent
+from alerts.commands import Acknowledge
+from alerts.conduct import Conductor
+from alerts.ledger import open_ledger
+from alerts.ledger.port import Filter, Ledger
+from alerts.policy import load_policies
+from alerts.roster import Person
+from alerts.sender import Sender
+from alerts.words import load_words
+from api.bench import Row
+from ingest.clock import Clock
+from ingest.events import Place, Point
+from ingest.registry import Grid, GridLevel, Registry
+from streams.signal import Level, Origin, Signal, signal_key
+
+ALERTS: Final = 100_000
+BATCH: Final = 500
+WAITING: Final = 10_000  # lower notices that wait while a red one comes
+TOWNSHIPS, GRIDS = 20, 775  # one county of the field
+ASKED: Final = 300  # times each question is asked
+KINDS: Final = (("temperature", Level.BLUE), ("battery", Level.BLUE), ("tilt", Level.YELLOW), ("anomaly", Level.BLUE))
+
+
+def run(url: str = "", alerts: int = ALERTS) -> list[Row]:
+    """Rows `ledger_storm`, `ledger_page_p99`, `ledger_device_p99`, `ledger_ack_p99`, `ledger_bulk` and `ledger_red_max`."""
+    with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder:
+        ledger = open_ledger(url or f"sqlite:///{Path(folder)}/ledger.db")
+        try:
+            return _measure(ledger, "PostgreSQL" if url.startswith("postgresql") else "SQLite", alerts)
+        finally:
+            ledger.close()
+
+
+def _measure(ledger: Ledger, name: str, alerts: int) -> list[Row]:
+    registry, people = _place()
+    ledger.replace_place(list(registry.grids.values()), [], people)
+    roster = ledger.roster()
+    conductor = Conductor(
+        ledger,
+        policies=load_policies(),
+        registry=lambda: registry,
+        roster=lambda: roster,
+        words=load_words(),
+        channels=("sms", "voice"),
+    )
+    dice = random.Random(7)
+    begun = time.perf_counter()
+    for batch in _batches(_storm(registry, alerts, dice)):
+        conductor.signals(batch, datetime.now(UTC))
+    seconds = time.perf_counter() - begun
+    open_now = ledger.counts()["alerts.open"]
+    ids = [alert.id for alert in ledger.page(Filter(open_only=True), limit=ASKED + 600).alerts]
+
+    def acknowledge(number: int) -> None:
+        conductor.command(ids[number], Acknowledge("bench"), datetime.now(UTC))
+
+    page = _timed(lambda _: ledger.page(Filter(open_only=True), limit=50))
+    device = _timed(lambda _: ledger.page(Filter(subject=f"device-{dice.randrange(alerts)}")))
+    ack = _timed(acknowledge)
+    begun = time.perf_counter()
+    conductor.bulk(ids[ASKED : ASKED + 500], Acknowledge("bench"), datetime.now(UTC))
+    bulk = time.perf_counter() - begun
+    red = _reds(ledger, conductor, registry, dice)
+    note = f"{name}, {open_now:,} alerts open"
+    goal = 5000 if name == "PostgreSQL" else 3000
+    rate = alerts / seconds
+    return [
+        Row("ledger_storm", rate, "signals/s", f"goal {goal}", rate / goal, f"{name}, conducted in batches of {BATCH}"),
+        _row("ledger_page_p99", _p99(page), 50, note),
+        _row("ledger_device_p99", _p99(device), 10, note),
+        _row("ledger_ack_p99", _p99(ack), 20, note),
+        _row("ledger_bulk", bulk * 1000, 1000, f"{note}; 500 acknowledged at once"),
+        _row("ledger_red_max", max(red) * 1000, 2000, f"{name}, during a storm, {WAITING:,} lower notices waiting"),
+    ]
+
+
+def _row(name: str, value: float, goal: float, note: str) -> Row:
+    return Row(name, value, "ms", f"goal {goal:g} ms", goal / value if value else None, note)
+
+
+def _place() -> tuple[Registry, list[Person]]:
+    grids = [Grid("99", "county", GridLevel.COUNTY)]
+    grids += [Grid(f"99{t:02}", f"township {t}", GridLevel.TOWNSHIP, "99") for t in range(TOWNSHIPS)]
+    grids += [
+        Grid(f"99{g % TOWNSHIPS:02}{g:04}", f"grid {g}", GridLevel.GRID, f"99{g % TOWNSHIPS:02}") for g in range(GRIDS)
+    ]
+    people = [Person(f"p{g.code}", g.name, f"+86100{n:08}", "grid_leader", g.code) for n, g in enumerate(grids)]
+    return Registry.of(grids, []), people
+
+
+def _storm(registry: Registry, count: int, dice: random.Random) -> Iterator[Signal]:
+    """`count` signals of as many devices all over the county, each of an episode of its own."""
+    codes = [grid.code for grid in registry.grids.values() if grid.level is GridLevel.GRID]
+    for number in range(count):
+        kind, level = dice.choice(KINDS)
+        yield _signal(f"device-{number}", kind, level, _somewhere(registry, dice.choice(codes), dice))
+
+
+def _somewhere(registry: Registry, code: str, dice: random.Random) -> Place:
+    return registry.place_in(code, Point(30 + dice.random(), 120 + dice.random()), "registry")
+
+
+def _signal(subject: str, kind: str, level: Level, place: Place) -> Signal:
+    now = datetime.now(UTC)
+    return Signal(
+        signal_key(kind, subject, now), kind, level, Origin.SENSOR, subject, f"{kind}-high", now, now, now, place, value=1.0
+    )  # fmt: skip
+
+
+def _batches(signals: Iterator[Signal]) -> Iterator[Sequence[Signal]]:
+    batch: list[Signal] = []
+    for signal in signals:
+        batch.append(signal)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _timed(ask: Callable[[int], object]) -> list[float]:
+    """Milliseconds of each asking, the first few left out."""
+    taken = []
+    for number in range(ASKED):
+        begun = time.perf_counter()
+        ask(number)
+        taken.append((time.perf_counter() - begun) * 1000)
+    return taken[5:]
+
+
+def _p99(taken: Sequence[float]) -> float:
+    return sorted(taken)[int(len(taken) * 0.99)]
+
+
+@dataclass
+class _Provider:
+    """Takes everything over after a twentieth of a second, as a provider does, and keeps when the red ones came."""
+
+    came: dict[str, float] = field(default_factory=dict)
+
+    def send(self, notice: Notice, person: Person) -> Answer:  # noqa: ARG002
+        if notice.level is Level.RED:
+            self.came.setdefault(notice.alert, time.perf_counter())
+        time.sleep(0.05)
+        return Sent(f"bench-{notice.key}")
+
+    def find(self, notice: Notice, person: Person) -> Sequence[str]:  # noqa: ARG002
+        return ()
+
+
+def _reds(ledger: Ledger, conductor: Conductor, registry: Registry, dice: random.Random) -> list[float]:
+    """Seconds from a red signal to the provider, while a storm goes on and thousands of lower notices wait."""
+    provider = _Provider()
+    codes = [grid.code for grid in registry.grids.values() if grid.level is GridLevel.GRID]
+    yellow = (
+        _signal(f"waiting-{n}", "tilt", Level.YELLOW, _somewhere(registry, dice.choice(codes), dice))
+        for n in range(WAITING)
+    )
+    for batch in _batches(yellow):
+        conductor.signals(batch, datetime.now(UTC))
+    sender = Sender(ledger, conductor, {"sms": provider, "voice": provider}, roster=ledger.roster, clock=Clock())
+    begun: dict[str, float] = {}
+    with _beside(sender.run), _beside(lambda stop: _more(conductor, registry, stop)):
+        for number in range(10):
+            signal = _signal(f"fire-{number}", "fire", Level.RED, registry.place_in(codes[number], None, "registry"))
+            start = time.perf_counter()
+            (alert,) = conductor.signals([signal], datetime.now(UTC))
+            begun[alert.id] = start
+            deadline = start + 20
+            while alert.id not in provider.came and time.perf_counter() < deadline:
+                time.sleep(0.002)
+    return [provider.came.get(ident, float("inf")) - start for ident, start in begun.items()]
+
+
+def _more(conductor: Conductor, registry: Registry, stop: threading.Event) -> None:
+    dice = random.Random(8)
+    number = 0
+    while not stop.is_set():
+        codes = list(registry.grids)[-GRIDS:]
+        batch = [
+            _signal(f"more-{number + n}", "battery", Level.BLUE, _somewhere(registry, dice.choice(codes), dice))
+            for n in range(BATCH)
+        ]
+        conductor.signals(batch, datetime.now(UTC))
+        number += BATCH
+
+
+@contextmanager
+def _beside(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Work in a thread of its own for as long as the context lasts."""
+    stop = threading.Event()
+    thread = threading.Thread(target=work, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
