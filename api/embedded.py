@@ -68,7 +68,15 @@ def free_ports(count: int) -> list[int]:
 class Child:
     """One program on a leash: it ends when it is stopped, or when this process ends in whatever way."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path, *, env: Mapping[str, str] | None = None, patience: float = 3.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        patience: float = 3.0,
+    ) -> None:
         """`patience` is how many seconds the program has to end by itself once it was asked to."""
         self.name, self.log, self._patience = name, log, patience
         with log.open("ab") as out:

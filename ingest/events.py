@@ -220,7 +220,8 @@ def decode(raw: bytes) -> Event | Reading:
     try:
         body = orjson.loads(raw)
         kind = _KINDS[body["is"]]
-        return kind(**{f.name: _read(f.name, body[f.name]) for f in fields(kind) if f.name in body})
+        event: Event | Reading = kind(**{f.name: _read(f.name, body[f.name]) for f in fields(kind) if f.name in body})
+        return event
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidEvent(f"not an event of schema {SCHEMA}: {error!r}") from error
 
