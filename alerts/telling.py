@@ -31,6 +31,7 @@ class Teller:
         self._channels = channels
         self._language = language
         self._routes: dict[tuple[str, str, str], Route] = {}
+        self._texts: dict[tuple[object, ...], str] = {}
         self._names: dict[tuple[str, str], str] = {}
 
     def ring(self, alert: Alert, notify: Notify, now: datetime) -> tuple[list[Notice], Told]:
@@ -114,9 +115,17 @@ class Teller:
             skipped += unused
             language = person.language or self._language
             place = self._place(language, alert.place.grid)
-            texts = ((c, compose(self._words, language, c, telling, alert, place)) for c in channels)
+            texts = ((c, self._text(language, c, telling, alert, place)) for c in channels)
             notices += [notice(alert, person, channel, telling, text, now) for channel, text in texts]
         return notices, tuple(skipped)
+
+    def _text(self, language: str, channel: str, telling: Telling, alert: Alert, place: str) -> str:
+        at = alert.stages.get("event_at")
+        minute = at.replace(second=0, microsecond=0) if at else None
+        key = (language, channel, telling.reason, alert.level, alert.kind, place, minute, alert.origins, alert.handling)
+        if key not in self._texts:
+            self._texts[key] = compose(self._words, language, channel, telling, alert, place)
+        return self._texts[key]
 
     def _place(self, language: str, grid: str) -> str:
         key = (language, grid)

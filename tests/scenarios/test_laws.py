@@ -235,6 +235,7 @@ def test_law_13_a_test_of_a_burning_house_changes_nothing_about_the_fire() -> No
     fire = line.only()
     line.at(5).signal("cam-1", "red", origin=Origin.CAMERA, marks=Mark.TEST)
     assert line.alerts()[0] == fire
+    assert not [e for e in line.ledger.timeline(fire.id) if e.what == "recorded"], "the test has a record of its own"
 
 
 def test_law_14_what_a_caller_said_is_not_in_a_notice() -> None:
