@@ -16,7 +16,7 @@ from ingest.topics import Topic
 EVENTS: Final = (Topic.SIGHTINGS, Topic.CALLS, Topic.PRESENCE)
 # Which consumer group of the worker has to be through with which topics.
 FOLLOWED: Final[dict[str, tuple[Topic, ...]]] = {
-    "tocsin-worker": (Topic.READINGS, *EVENTS),
+    "tocsin": (Topic.READINGS, *EVENTS),
     "tocsin-conduct": (Topic.SIGNALS,),
 }
 
