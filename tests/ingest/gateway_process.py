@@ -10,13 +10,18 @@ from ingest.registry import Registry
 from ingest.settings import GatewaySettings, LogSettings, MqttSettings
 
 
+def ready() -> None:
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+
+
 async def main() -> None:
     port, log, name, lane = sys.argv[1:5]
     values: dict[str, Any] = {"port": int(port), "client_id": name, "filters": (f"tocsin/{name}/#",), "lane": lane}
     await run_gateway(
         MqttSettings.model_validate(values), LogSettings(brokers=log, idempotent=False), GatewaySettings(),
         registry=Registry, locate=lambda _: None, seal=lambda _: ("", ""),
-        clock=Clock(), stop=asyncio.Event(), ready=lambda: print("ready", flush=True),
+        clock=Clock(), stop=asyncio.Event(), ready=ready,
     )  # fmt: skip
 
 
