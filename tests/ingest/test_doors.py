@@ -386,8 +386,6 @@ def test_a_changed_registry_is_in_force_without_a_restart(
                 missing = last + 1 - len(grids)
                 rows = await reader.rows(name, lambda rows, n=missing: len(rows) >= n)  # type: ignore[misc]
                 grids += [r.place.grid for r in rows]
-                    r.place.grid for r in await reader.rows(name, lambda rows, n=sent - len(grids): len(rows) >= n)
-                ]  # type: ignore[misc]
         client.disconnect()
         client.loop_stop()
         stop.set()
