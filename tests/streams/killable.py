@@ -1,0 +1,52 @@
+"""A worker in a process of its own that the live test kills: `python -m tests.streams.killable BROKERS FILE`.
+
+Every signal it conducts is written to FILE as one JSON line, and so is the moment it became ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal as processes
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from ingest.clock import Clock
+from ingest.registry import Registry
+from ingest.settings import LogSettings
+from streams.rules import RulesFile
+from streams.series.embedded import EmbeddedSeries
+from streams.settings import WorkerSettings
+from streams.signal import Signal
+from streams.worker import run_worker
+
+
+async def main(brokers: str, folder: Path) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_signal_handler(processes.SIGTERM, stop.set)
+    out = os.open(folder / "said.jsonl", os.O_APPEND | os.O_CREAT | os.O_WRONLY)
+
+    def say(**what: object) -> None:
+        os.write(out, json.dumps(what).encode() + b"\n")
+
+    def conduct(batch: Sequence[Signal], now: datetime) -> None:
+        for s in batch:
+            say(key=s.key, subject=s.subject, active=s.active, raised_at=s.raised_at.timestamp(), at=now.timestamp())
+
+    series = EmbeddedSeries(folder / "series.db")
+    await run_worker(
+        LogSettings(brokers=brokers, idempotent=False, partitions=4),
+        WorkerSettings(snapshot_every=0.5, session_timeout=1.5, heartbeat=0.3),
+        rules=RulesFile(folder / "rules.toml"), registry=Registry, series=series, conduct=conduct, clock=Clock(),
+        stop=stop, ready=lambda: say(ready=os.getpid()),
+    )  # fmt: skip
+    series.close()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level="INFO", format="%(asctime)s %(name)s %(message)s")
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
