@@ -1,45 +1,30 @@
 """Statements for many rows at once, prepared a single time.
 
-SQLAlchemy works the parameters of each row out anew, which was a fifth of a storm; here a row goes straight to the driver, through the
-same type conversions.
+SQLAlchemy works the parameters of each row out anew, which was a fifth of a storm on SQLite; here a row goes straight to the driver,
+through the same type conversions. To PostgreSQL all rows travel as one JSON value in one statement: a message for each row took longer
+than the rows themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Dialect, Table, bindparam, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
+
+from alerts.ledger.tables import Instant, as_json, microseconds
 
 ROW_KEY: Final = "row_key"  # the name under which the key of a changed row travels
+Row = Mapping[str, Any]
 _Conversion = Callable[[Any], Any] | None
 
 
-class Bulk:
-    """One statement of one table in one dialect."""
+class Bulk(Protocol):
+    """One statement of one table."""
 
-    def __init__(self, statement: Any, columns: Mapping[str, Any], dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect, column_keys=[name for name in columns if name != ROW_KEY])
-        self._sql = str(compiled)
-        self._order: Sequence[str] | None = compiled.positiontup
-        conversions = {name: kind.dialect_impl(dialect).bind_processor(dialect) for name, kind in columns.items()}
-        self._conversions: list[tuple[str, _Conversion]] = [
-            (name, conversions[name]) for name in self._order or list(conversions)
-        ]
-
-    def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Execute it for every row; nothing happens without one."""
-        if not rows:
-            return
-        if self._order is not None:
-            connection.exec_driver_sql(self._sql, [tuple(self._values(row)) for row in rows])
-        else:
-            names = [name for name, _ in self._conversions]
-            connection.exec_driver_sql(self._sql, [dict(zip(names, self._values(row), strict=True)) for row in rows])
-
-    def _values(self, row: Mapping[str, Any]) -> list[Any]:
-        return [row[name] if convert is None else convert(row[name]) for name, convert in self._conversions]
 
 
 class Bulks:
@@ -51,29 +36,87 @@ class Bulks:
 
     def insert(self, table: Table) -> Bulk:
         """New rows, without the keys that the database gives."""
-        return self._prepared("insert", table, table.insert, _given(table))
+        if self._postgresql:
+            return self._kept("insert", table, lambda: _Recordset(_inserting(table), _given(table)))
+        return self._kept("insert", table, lambda: _Rows(table.insert(), _given(table), self._dialect))
 
     def insert_unless_known(self, table: Table) -> Bulk:
         """New rows; a row whose key exists is passed over."""
-        kind = postgresql if self._dialect.name == "postgresql" else sqlite
-        return self._prepared("keep", table, lambda: kind.insert(table).on_conflict_do_nothing(), _given(table))
+        if self._postgresql:
+            unless = f"{_inserting(table)} ON CONFLICT DO NOTHING"
+            return self._kept("keep", table, lambda: _Recordset(unless, _given(table)))
+        statement = sqlite.insert(table).on_conflict_do_nothing()
+        return self._kept("keep", table, lambda: _Rows(statement, _given(table), self._dialect))
 
     def change(self, table: Table, key: str, *keep: str) -> Bulk:
         """Every column of rows that exist, but for the key and those to `keep`. The key travels as `ROW_KEY`."""
         columns = {c.name: c.type for c in table.columns if c.name not in {key, *keep}}
-        values = {name: bindparam(name, type_=kind) for name, kind in columns.items()}
-        return self._prepared(
-            "/".join(("change", *keep)),
-            table,
-            lambda: update(table).where(table.c[key] == bindparam(ROW_KEY)).values(values),
-            {**columns, ROW_KEY: table.c[key].type},
-        )
+        name = "/".join(("change", *keep))
+        if self._postgresql:
+            assignments = ", ".join(f'"{column}" = given."{column}"' for column in columns)
+            which = f'"{table.name}"."{key}" = given."{key}"'
+            sql = f'UPDATE "{table.name}" SET {assignments} FROM {_given_rows(table)} WHERE {which}'  # noqa: S608
+            return self._kept(name, table, lambda: _Recordset(sql, {**columns, key: table.c[key].type}))
+        values = {column: bindparam(column, type_=kind) for column, kind in columns.items()}
+        statement = update(table).where(table.c[key] == bindparam(ROW_KEY)).values(values)
+        return self._kept(name, table, lambda: _Rows(statement, {**columns, ROW_KEY: table.c[key].type}, self._dialect))
 
-    def _prepared(self, name: str, table: Table, make: Callable[[], Any], columns: Mapping[str, Any]) -> Bulk:
+    @property
+    def _postgresql(self) -> bool:
+        return self._dialect.name == "postgresql"
+
+    def _kept(self, name: str, table: Table, make: Callable[[], Bulk]) -> Bulk:
         if (name, table.name) not in self._made:
-            self._made[name, table.name] = Bulk(make(), columns, self._dialect)
+            self._made[name, table.name] = make()
         return self._made[name, table.name]
+
+
+class _Rows:
+    """Row by row inside the driver, for a database in this process."""
+
+    def __init__(self, statement: Any, columns: Mapping[str, Any], dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect, column_keys=[name for name in columns if name != ROW_KEY])
+        self._sql = str(compiled)
+        order: Iterable[str] = compiled.positiontup
+        self._conversions: list[tuple[str, _Conversion]] = [
+            (name, columns[name].dialect_impl(dialect).bind_processor(dialect)) for name in order
+        ]
+
+    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
+        if rows:
+            connection.exec_driver_sql(self._sql, [self._values(row) for row in rows])
+
+    def _values(self, row: Row) -> tuple[Any, ...]:
+        return tuple(row[name] if convert is None else convert(row[name]) for name, convert in self._conversions)
+
+
+class _Recordset:
+    """All rows as one JSON value, which the server takes apart by the table's own types."""
+
+    def __init__(self, sql: str, columns: Mapping[str, Any]) -> None:
+        self._sql = sql
+        self._plain = [name for name, kind in columns.items() if not isinstance(kind, Instant)]
+        self._instants = [name for name, kind in columns.items() if isinstance(kind, Instant)]
+
+    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
+        if rows:
+            connection.exec_driver_sql(self._sql, (as_json([self._record(row) for row in rows]),))
+
+    def _record(self, row: Row) -> dict[str, Any]:
+        record = {name: row[name] for name in self._plain}
+        for name in self._instants:
+            record[name] = microseconds(row[name])
+        return record
 
 
 def _given(table: Table) -> dict[str, Any]:
     return {c.name: c.type for c in table.columns if c.autoincrement is not True}
+
+
+def _given_rows(table: Table) -> str:
+    return f'json_populate_recordset(NULL::"{table.name}", %s::json) AS given'
+
+
+def _inserting(table: Table) -> str:
+    columns = ", ".join(f'"{name}"' for name in _given(table))
+    return f'INSERT INTO "{table.name}" ({columns}) SELECT {columns} FROM {_given_rows(table)}'  # noqa: S608  # names of our own tables

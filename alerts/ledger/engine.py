@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from alerts.ledger.port import Conflict, LedgerUnavailable
+from alerts.ledger.tables import as_json
 
 PATIENCE: Final = 10.0  # seconds any one asking may wait for a lock or a connection
 _WRITERS: Final = 0x70C50  # PostgreSQL's advisory lock of writers
@@ -83,7 +84,7 @@ def _engine(url: str) -> Engine:
         raise ValueError(
             f"{url!r} is no ledger address: give sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
         ) from error
-    shared: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads, "pool_timeout": PATIENCE}
+    shared: dict[str, Any] = {"json_serializer": as_json, "json_deserializer": orjson.loads, "pool_timeout": PATIENCE}
     if address.get_backend_name() == "sqlite":
         if not address.database or address.database == ":memory:":
             raise ValueError("the ledger needs a file: give sqlite:///FILE")
@@ -116,14 +117,3 @@ def _on_sqlite_connect(connection: Any, _record: Any) -> None:
 def _on_sqlite_begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("tocsin_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _dumps(value: Any) -> str:
-    return orjson.dumps(value, _as_json, orjson.OPT_NON_STR_KEYS).decode()
-
-
-def _as_json(value: Any) -> Any:
-    """What JSON has no word for: read-only mappings and sets as what they are most like, anything else as its text."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    return list(value) if isinstance(value, set | frozenset) else str(value)

@@ -17,7 +17,7 @@ from alerts.ledger.engine import Database, plain_errors
 from alerts.ledger.migrate import migrate
 from alerts.ledger.port import BadCursor, Filter, Page, Transaction
 from alerts.ledger.rows import alert_of, entry_of, notice_of
-from alerts.ledger.tables import EPOCH, Instant
+from alerts.ledger.tables import EPOCH, Instant, microseconds
 from alerts.ledger.transaction import SqlTransaction, finish
 from alerts.roster import Person, Roster
 from ingest.registry import Device, Grid, Registry
@@ -211,7 +211,7 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
 
 
 def _cursor(row: Any) -> str:
-    return f"{row.rank}.{Instant().process_bind_param(row.raised_at, None)}.{row.id}"  # type: ignore[arg-type]
+    return f"{row.rank}.{microseconds(row.raised_at)}.{row.id}"
 
 
 def _after(cursor: str) -> ColumnElement[bool]:

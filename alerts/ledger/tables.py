@@ -5,9 +5,11 @@ Instants are whole microseconds since 1970 in both databases: exact, ordered, an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -28,6 +30,23 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 
 
+def microseconds(at: datetime | None) -> int | None:
+    """An instant as it is stored."""
+    return None if at is None else (at - EPOCH) // MICROSECOND
+
+
+def as_json(value: Any) -> str:
+    """JSON text of anything a row may hold."""
+    return orjson.dumps(value, _plainly, orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _plainly(value: Any) -> Any:
+    """What JSON has no word for: read-only mappings and sets as what they are most like, anything else as its text."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, set | frozenset) else str(value)
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware instant as whole microseconds since 1970; it comes back in UTC."""
 
@@ -35,7 +54,7 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ARG002
-        return None if value is None else (value - EPOCH) // MICROSECOND
+        return microseconds(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         return None if value is None else EPOCH + timedelta(microseconds=value)
