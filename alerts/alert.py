@@ -55,8 +55,8 @@ OVER: Final = frozenset({
 # Every stage an alert keeps as an instant (DESIGN "An alert"): the first time it was reached.
 # `rung_at` alone is the last time: when the bell was last opened.
 STAGES: Final = (
-    "event_at", "received_at", "raised_at", "rung_at", "shown_at", "first_notice_at", "acked_at", "dispatched_at", "sent_at", "delivered_at",
-    "accepted_at", "contacted_at", "on_scene_at", "handled_at", "verified_at", "closed_at", "rated_at",
+    "event_at", "received_at", "raised_at", "rung_at", "shown_at", "first_notice_at", "acked_at", "dispatched_at",
+    "sent_at", "delivered_at", "accepted_at", "contacted_at", "on_scene_at", "handled_at", "verified_at", "closed_at", "rated_at",
 )  # fmt: skip
 
 
