@@ -66,7 +66,7 @@ class Wire:
         self._settings, self._inlet, self._counts = settings, inlet, counts
         self._loop = asyncio.get_running_loop()
         self.epoch = 0
-        self.paused = False
+        self.paused = self._closing = False
         self.subscribed = asyncio.Event()
         self._gone = asyncio.Event()
         self._handing_over = False  # paho is connecting in a thread: its callbacks must not touch the loop
@@ -168,7 +168,9 @@ class Wire:
 
     def _disconnected(self, _c: Any, _d: Any, _f: Any, reason: Any, _p: Any) -> None:
         self.epoch += 1
-        logger.warning("the connection to the MQTT broker ended (%s)", reason)
+        logger.log(
+            logging.INFO if self._closing else logging.WARNING, "the connection to the MQTT broker ended (%s)", reason
+        )
         self._gone.set()
         self._inlet.broken()
 
@@ -239,6 +241,7 @@ class Wire:
 
     async def close(self) -> None:
         """Says goodbye; the broker keeps the session and what was not acknowledged."""
+        self._closing = True
         self.pause()
         if self._client.socket() is not None:
             self._client.disconnect()

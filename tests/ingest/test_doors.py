@@ -275,7 +275,7 @@ class Reader:
 def test_three_kills_lose_nothing_that_the_broker_accepted(
     lane: str, mqtt_broker: MqttBroker, log_settings: LogSettings
 ) -> None:
-    total, name = 6000, f"doors-kill-{lane}"
+    total, name = 3000, f"doors-kill-{lane}"
     sent: list[mqtt.MQTTMessageInfo] = []
     command = ["-m", "tests.ingest.gateway_process", str(mqtt_broker.port), log_settings.brokers, name, lane]
 

@@ -88,7 +88,7 @@ def test_a_writer_waits_for_a_log_that_comes_later(tmp_path: Path, caplog: pytes
         broker.stop()
         async with LogWriter(settings) as writer:
             waiting = asyncio.create_task(writer.write([Record(Topic.SIGNALS, 0, b"kept")]))
-            while writer.healthy and not waiting.done():  # noqa: ASYNC110
+            while writer.healthy and not waiting.done():
                 await asyncio.sleep(0.01)
             assert not waiting.done()
             await asyncio.to_thread(broker.start_again)

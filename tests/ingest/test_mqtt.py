@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from api.embedded import MqttBroker
 from ingest.counts import GatewayCounts
@@ -262,3 +268,44 @@ def test_a_paho_without_the_hooks_takes_the_stock_lane_and_says_so(
     assert choose_lane(MqttSettings()) is StockLane
     assert [r.levelno for r in caplog.records] == [logging.WARNING]
     assert "_packet_read" in caplog.text
+
+
+def test_an_encrypted_connection_reads_everything_that_came_at_once(tmp_path: Path) -> None:
+    """TLS hands over more than the socket announces: what is left in its buffer must not wait for the next packet."""
+    ca, server = certificate(tmp_path)
+
+    async def run() -> None:
+        inlet = Recorder()
+        async with (
+            ScriptedBroker(tls=server) as broker,
+            connected(MqttSettings(port=broker.port, ca_file=ca), inlet) as wire,
+        ):
+            assert wire.lane == "stock"
+            broker.send(*(publish("t", str(m).encode(), mid=m) for m in range(1, 200)))
+            await inlet.until(lambda: len(inlet.got) == 199)
+            assert wire.acknowledge(wire.epoch, inlet.tokens)
+            await broker.until(lambda: broker.acknowledged() == list(range(1, 200)))
+
+    asyncio.run(asyncio.wait_for(run(), 30))
+
+
+def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for 127.0.0.1 that is its own CA, and a server's context with it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1)).add_extension(alternative, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, hashes.SHA256())
+    )  # fmt: skip
+    pem, secret = folder / "ca.pem", folder / "key.pem"
+    pem.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    secret.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, secret)
+    return pem, context

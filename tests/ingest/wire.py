@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
@@ -50,7 +51,8 @@ PINGRESP = b"\xd0\x00"
 class ScriptedBroker:
     """Accepts sessions, subscriptions and pings by itself; everything else is sent and looked at by the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.told: list[tuple[int, bytes]] = []  # (first byte, body) of every packet received
         self.connections = 0
         self.port = 0
@@ -59,7 +61,7 @@ class ScriptedBroker:
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
