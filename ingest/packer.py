@@ -207,6 +207,6 @@ def _micros(at: object) -> int:
         return 0
     try:
         found = datetime.fromisoformat(at)
-    except ValueError:
+        return to_micros(found) if found.tzinfo is not None else 0
+    except (ValueError, OverflowError):
         return 0
-    return to_micros(found) if found.tzinfo is not None else 0

@@ -157,13 +157,13 @@ def _instant(value: object, form: TimeForm) -> datetime | None:
         if not isinstance(value, str):
             return None
         found = datetime.fromisoformat(value)
+        if form is TimeForm.ISO:
+            return found.astimezone(UTC) if found.tzinfo is not None else None
+        if found.tzinfo is not None:
+            return None
+        return found.replace(tzinfo=UTC) - (_CHINA if form is TimeForm.NAIVE_CST else timedelta())
     except (ValueError, OverflowError):
         return None
-    if form is TimeForm.ISO:
-        return found.astimezone(UTC) if found.tzinfo is not None else None
-    if found.tzinfo is not None:
-        return None
-    return found.replace(tzinfo=UTC) - (_CHINA if form is TimeForm.NAIVE_CST else timedelta())
 
 
 def read_json(payload: bytes) -> object:
