@@ -24,7 +24,7 @@ _TESTS: Final = Mark.TEST | Mark.DRILL | Mark.SIMULATED
 def opened(event: Raised, now: datetime) -> Outcome:
     """A new alert from its first signal. A muted one is only a record: it is over from the start and rings nobody (laws 10 and 13)."""
     signal = event.signal
-    stages = {"event_at": signal.event_at, "received_at": signal.received_at, "raised_at": signal.raised_at}
+    stages = {"event_at": signal.event_at, "received_at": signal.received_at, "raised_at": now}
     alert = Alert(
         id=event.id,
         identity=event.identity,

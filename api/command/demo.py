@@ -20,8 +20,9 @@ from rich.console import Console
 from alerts.alert import Alert, Handling, NoticeState
 from alerts.ledger.port import Filter, Ledger
 from alerts.policy import load_policies
+from alerts.words import load_words
 from api.command.process import MISSING, tell_log
-from api.county.account import Run, account
+from api.county.account import Run, Told, account
 from api.county.county import County, county
 from api.county.crew import Crew
 from api.county.simulator import Simulator
@@ -54,6 +55,7 @@ class Show:
         self.county: County = county(seed)
         self.port = port or free_ports(1)[0]
         self.begun = time.monotonic()
+        self._told = Told(load_words(), "zh", load_policies(POLICIES))
         self.first_alert: float | None = None
 
     def start(self, room: ExitStack) -> None:
@@ -95,7 +97,8 @@ class Show:
                 seq = entry.seq
                 if self.first_alert is None and entry.alert:
                     self.first_alert = round(time.monotonic() - self.begun, 2)
-                self._say(f"{time.monotonic() - self.begun:5.1f} s  {entry.what}  {entry.why}")
+                said = self._told.words.explain(self._told.language, entry)
+                self._say(f"{time.monotonic() - self.begun:5.1f} s  {said}")
             if done(self.stack.ledger):
                 return True
             if time.monotonic() > deadline:
@@ -107,7 +110,7 @@ class Show:
         published = self.simulator.stop()
         self.stack.drained(published, 15.0)
         run = Run(self.seed, self.first_alert, published, self.stack.tally())
-        return account(self.stack.ledger, load_policies(POLICIES), run, self.stack.clock.now())
+        return account(self.stack.ledger, run, self._told, self.stack.clock.now())
 
 
 def reached(until: Until) -> Callable[[Ledger], bool]:

@@ -11,6 +11,7 @@ from alerts.alert import Alert, Entry, Notice
 from alerts.ledger.port import Ledger
 from alerts.metrics import Figure, response
 from alerts.policy import Policies
+from alerts.words import Words
 from api.tally import Tally
 
 STAGES: Final = ("event_at", "received_at", "raised_at", "first_notice_at", "acked_at", "handled_at", "closed_at")
@@ -35,8 +36,8 @@ def notice_row(notice: Notice) -> dict[str, Any]:
     }
 
 
-def alert_row(alert: Alert, notices: Sequence[Notice], timeline: Sequence[Entry]) -> dict[str, Any]:
-    """An alert with its stages, notices and timeline."""
+def alert_row(alert: Alert, notices: Sequence[Notice], timeline: Sequence[Entry], told: Told) -> dict[str, Any]:
+    """An alert with its stages, notices and timeline; `why` is the sentence a person reads."""
     return {
         "id": alert.id,
         "kind": alert.kind,
@@ -46,7 +47,9 @@ def alert_row(alert: Alert, notices: Sequence[Notice], timeline: Sequence[Entry]
         "handling": alert.handling.value,
         "stages": {name: stamp(alert.stages.get(name)) for name in STAGES},
         "notices": [notice_row(n) for n in notices],
-        "timeline": [{"at": stamp(e.at), "what": e.what, "why": e.why} for e in timeline],
+        "timeline": [
+            {"at": stamp(e.at), "what": e.what, "why": told.words.explain(told.language, e)} for e in timeline
+        ],
     }
 
 
@@ -70,6 +73,15 @@ def _figure(figure: Figure) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """In which words an account is told, and by which targets it is judged."""
+
+    words: Words
+    language: str
+    policies: Policies
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """What the drill itself counted."""
 
@@ -79,18 +91,18 @@ class Run:
     counted: Tally
 
 
-def account(ledger: Ledger, policies: Policies, run: Run, now: datetime) -> dict[str, Any]:
+def account(ledger: Ledger, run: Run, told: Told, now: datetime) -> dict[str, Any]:
     """The whole account. `lost` is what the MQTT broker took but the log neither kept nor rejected."""
     alerts = ledger.stage_rows(now - timedelta(days=1), now + timedelta(seconds=1))
     return {
         "seed": run.seed,
         "seconds_to_first_alert": run.seconds_to_first_alert,
-        "alerts": [alert_row(a, ledger.outbox(alert=a.id), ledger.timeline(a.id)) for a in alerts],
+        "alerts": [alert_row(a, ledger.outbox(alert=a.id), ledger.timeline(a.id), told) for a in alerts],
         "messages": {
             "published": run.published,
             "kept": run.counted.kept,
             "rejected": run.counted.rejected,
             "lost": max(run.published - run.counted.kept - run.counted.rejected, 0),
         },
-        "response": response_row(alerts, policies, now),
+        "response": response_row(alerts, told.policies, now),
     }
