@@ -347,6 +347,13 @@ def test_notices_are_handed_out_worst_first_and_to_one_sender(ledger: Ledger) ->
     assert ledger.lease_notices(NOW + 29 * SECOND, limit=9, lease=30 * SECOND) == []
 
 
+def test_only_what_is_bad_enough_is_handed_out_when_that_is_asked_for(ledger: Ledger) -> None:
+    queue(ledger, *[notice(level.value, level=level) for level in Level])
+    some = ledger.lease_notices(NOW, limit=9, lease=30 * SECOND, at_least=Level.ORANGE)
+    assert [n.key for n in some] == ["red", "orange"]
+    assert [n.key for n in ledger.lease_notices(NOW, limit=9, lease=30 * SECOND)] == ["yellow", "blue"]
+
+
 def test_a_notice_whose_sender_died_is_handed_out_again(ledger: Ledger) -> None:
     queue(ledger, notice("n1"))
     ledger.lease_notices(NOW, limit=1, lease=30 * SECOND)
