@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 from ingest.events import InvalidEvent, Mark, Place, Reading
 
 MAGIC: Final = b"TF1\n"
+_BETWEEN: Final = "\x1f"  # no printable name holds it
+_KNOWN: Final = 1 << 18  # devices whose origins are kept at hand
 _HEAD: Final = struct.Struct("<4sI")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -63,6 +66,20 @@ class Origin:
             reading.device, reading.device_kind, reading.place.grid, reading.place.township, reading.gateway,
             point.lat if point else None, point.lon if point else None,
         )  # fmt: skip
+
+
+# A frame names hundreds of devices, and the next one names the same: each origin is written and read once, not once a frame.
+@lru_cache(_KNOWN)
+def _written(origin: Origin) -> str:
+    names = (origin.device, origin.device_kind, origin.grid, origin.township, origin.gateway)
+    point = ("", "") if origin.lat is None or origin.lon is None else (repr(origin.lat), repr(origin.lon))
+    return _BETWEEN.join((*(name.replace(_BETWEEN, " ") for name in names), *point))
+
+
+@lru_cache(_KNOWN)
+def _read(text: str) -> Origin:
+    device, kind, grid, township, gateway, lat, lon = text.split(_BETWEEN)
+    return Origin(device, kind, grid, township, gateway, float(lat) if lat else None, float(lon) if lon else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +139,7 @@ class Frame:
         """The frame as bytes: magic, a JSON header with the two name tables, then the columns one after the other."""
         header = orjson.dumps({
             "n": len(self),
-            "devices": [[o.device, o.device_kind, o.grid, o.township, o.gateway, o.lat, o.lon] for o in self.devices],
+            "devices": [_written(origin) for origin in self.devices],
             "metrics": self.metrics,
         })  # fmt: skip
         return b"".join(
@@ -141,9 +158,9 @@ class Frame:
             for _, kind in _COLUMNS:
                 columns.append(np.frombuffer(raw, kind, n, at))
                 at += n * np.dtype(kind).itemsize
-            devices = tuple(Origin(*row) for row in header["devices"])
+            devices = tuple(map(_read, header["devices"]))
             frame = cls(devices, tuple(header["metrics"]), *columns)
-        except (struct.error, KeyError, TypeError, ValueError) as error:
+        except (struct.error, KeyError, TypeError, ValueError, AttributeError) as error:
             raise InvalidEvent(f"a broken frame of {len(raw)} bytes: {error}") from error
         if n and (
             frame.device.max() >= len(devices)
