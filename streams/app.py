@@ -84,7 +84,7 @@ def build_app(log: LogSettings, worker: WorkerSettings, *, datadir: Path) -> fau
         processing_guarantee="at_least_once",
         store="memory://", datadir=str(datadir), table_standby_replicas=0,
         topic_partitions=log.partitions, topic_allow_declare=False, topic_disable_leader=True,
-        stream_wait_empty=True, stream_processing_timeout=30.0, stream_buffer_maxsize=256,
+        stream_wait_empty=True, stream_processing_timeout=30.0, stream_buffer_maxsize=4096,
         broker_session_timeout=worker.session_timeout, broker_heartbeat_interval=worker.heartbeat,
         broker_rebalance_timeout=20.0, broker_request_timeout=30.0, broker_max_poll_interval=90.0,
         broker_commit_interval=1.0, broker_commit_every=500,

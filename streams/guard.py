@@ -10,9 +10,9 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +32,8 @@ class Patience:
 
 
 async def guarded(
-    body: Callable[[], Awaitable[object]],
-    bury: Callable[[str], Awaitable[object]],
+    body: Callable[[], Coroutine[Any, Any, object]],
+    bury: Callable[[str], Coroutine[Any, Any, object]],
     *,
     name: str,
     patience: Patience = Patience(),
@@ -47,7 +47,7 @@ async def guarded(
     reason = ""
     for attempt in range(patience.tries):
         try:
-            await _unbroken(asyncio.wait_for(body(), patience.within))
+            await _unbroken(body(), patience.within)
             return True
         except Exception as error:  # the whole point: whatever it is, Faust must not see it
             reason = f"{type(error).__name__}: {error}"[:500]
@@ -55,7 +55,7 @@ async def guarded(
         if attempt + 1 < patience.tries:
             await asyncio.sleep(patience.pause * 2**attempt * random.uniform(0.5, 1.0))
     try:
-        await _unbroken(asyncio.wait_for(bury(reason), patience.within))
+        await _unbroken(bury(reason), patience.within)
     except Exception:  # a committed and forgotten event would be worse than a restart
         logger.critical(
             "agent %s: an event can be neither digested nor dead-lettered; leaving so that it is read again", name
@@ -64,14 +64,17 @@ async def guarded(
     return False
 
 
-async def _unbroken(work: Awaitable[object]) -> None:
-    """Wait for `work` to its end even when this task is cancelled meanwhile; the cancellation follows then."""
+async def _unbroken(work: Coroutine[Any, Any, object], within: float) -> None:
+    """Wait for `work` so long; when this task is cancelled meanwhile, the work ends first and the cancellation follows."""
     task = asyncio.ensure_future(work)
     try:
-        await asyncio.shield(task)
+        done, _ = await asyncio.wait({task}, timeout=within)
     except asyncio.CancelledError:
-        if not task.cancelled():
-            await asyncio.wait([task])
-            if not task.cancelled() and task.exception() is not None:
-                logger.warning("a body failed while its agent was being cancelled: %r", task.exception())
+        await asyncio.wait({task}, timeout=within)
+        if task.done() and not task.cancelled() and task.exception() is not None:
+            logger.warning("a body failed while its agent was being cancelled: %r", task.exception())
         raise
+    if not done:
+        task.cancel()
+        raise TimeoutError(f"not done within {within:g} s")
+    task.result()

@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from ingest.clock import Clock
@@ -50,6 +51,7 @@ class Held:
     ends: dict[Topic, int] = field(default_factory=dict)  # where the log ended at the last look
     looked_at: float = -1e9  # when that was (monotonic)
     enrolled: int | None = None  # version of the registry
+    due: datetime | None = None  # when the ward wants to speak next
     changed: bool = False
 
     def caught_up(self, now: float, within: float = 3.0) -> bool:
@@ -68,7 +70,8 @@ class Wards:
         self.rules, self._keywords = rules, keywords
         self.held: dict[int, Held] = {}
         self.assigned = asyncio.Event()  # the consumer group has told us which partitions are ours
-        self.woken = asyncio.Event()  # something may be due earlier than it was
+        self.planned: datetime | None = None  # when the timers will look next
+        self.woken = asyncio.Event()  # something is due earlier than that
         self._loading: set[asyncio.Task[None]] = set()
         self.counts = {"records": 0, "signals": 0, "undigested": 0, "reread": 0}
 
@@ -121,6 +124,7 @@ class Wards:
                 await self._flush(held)
                 if number not in snapshots:
                     await self._save(held)  # so that a crash before the first snapshot leaves no hole either
+                self._note(held)
                 held.loaded.set()
         self.woken.set()
         logger.info(
@@ -161,7 +165,7 @@ class Wards:
                 self._apply(held, topic, offset, raw)
             await self._flush(held)
             held.seen[topic] = max(held.seen.get(topic, 0), offset + 1)
-        self.woken.set()
+            self._note(held)
 
     async def ready(self, number: int) -> None:
         """Returns when the partition's state is here, or the partition is not ours."""
@@ -174,6 +178,7 @@ class Wards:
         async with held.lock:
             await self._fill(held, topic, held.ends[topic])
             await self._flush(held)
+            self._note(held)
 
     async def say(self, held: Held, said: Callable[[], list[Signal]]) -> int:
         """Let a ward speak of its own accord (a timer, a new registry); what it says is in the log when this returns."""
@@ -181,6 +186,7 @@ class Wards:
             spoken = said()
             self._queue(held, spoken)
             held.changed = True
+            self._note(held)
             await self._flush(held)
             return len(spoken)
 
@@ -227,6 +233,12 @@ class Wards:
             await self._writer.write(batch)
             del held.pending[: len(batch)]
 
+    def _note(self, held: Held) -> None:
+        """Keep when the ward wants to speak, and wake the timers when that is earlier than they think."""
+        held.due = held.ward.due_at()
+        if held.due is not None and (self.planned is None or held.due < self.planned):
+            self.woken.set()
+
     # -- snapshots ---------------------------------------------------------------------------------------------------
 
     async def save(self, held: Held) -> int:
@@ -257,6 +269,7 @@ class Wards:
             async with held.lock:
                 held.ward.under(rules)
                 held.changed, held.enrolled = True, None
+                self._note(held)
 
     async def enrol(self, held: Held, registry: Registry) -> None:
         """Tell a ward who should speak."""

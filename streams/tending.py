@@ -35,20 +35,20 @@ class Tending:
 
     async def timers(self, stop: asyncio.Event) -> None:
         """Call `on_due` when it is due: a hold that ends between two rows rings on time."""
+        wards = self._wards
         while not stop.is_set():
-            self._wards.woken.clear()
-            pause = 1.0
-            for held in list(self._wards.held.values()):
-                due = held.ward.due_at() if held.loaded.is_set() else None
-                if due is None:
+            wards.woken.clear()
+            late = False
+            for held in list(wards.held.values()):
+                if held.due is None or self._clock.wait(held.due, 1.0) > 0:
                     continue
-                if (wait := self._clock.wait(due, 1.0)) > 0:
-                    pause = min(pause, wait)
-                elif held.caught_up(time.monotonic()):
-                    await self._wards.say(held, lambda held=held: held.ward.on_due(self._clock.now()))  # type: ignore[misc]
+                if held.caught_up(time.monotonic()):
+                    await wards.say(held, lambda held=held: held.ward.on_due(self._clock.now()))  # type: ignore[misc]
                 else:
-                    pause = min(pause, 0.005)  # the rows that decide it are on their way
-            await _either(self._wards.woken, pause)
+                    late = True  # the rows that decide it are on their way
+            wards.planned = min((held.due for held in wards.held.values() if held.due is not None), default=None)
+            pause = 0.005 if late else max(self._clock.wait(wards.planned, 1.0), 0.001)
+            await _either(wards.woken, pause)
 
     async def snapshots(self, stop: asyncio.Event) -> None:
         """Snapshot what changed, every few seconds, never more than the log should bear."""

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from streams.guard import LEAVE_UNDELIVERABLE, Patience, guarded
 
@@ -25,7 +26,7 @@ class Play:
             raise ConnectionError("the log is away")
         self.buried.append(reason)
 
-    async def run(self, body: Callable[[], Awaitable[object]] | None = None) -> bool:
+    async def run(self, body: Callable[[], Coroutine[Any, Any, object]] | None = None) -> bool:
         return await guarded(body or self.body, self.bury, name="detect", patience=FAST, leave=self.left.append)
 
 
@@ -48,7 +49,7 @@ def test_a_body_that_hangs_is_cut_short_and_buried() -> None:
     play = Play()
 
     assert not asyncio.run(play.run(asyncio.Event().wait))
-    assert play.buried == ["TimeoutError: "]
+    assert play.buried == ["TimeoutError: not done within 0.05 s"]
 
 
 def test_when_even_the_dead_letters_fail_the_process_leaves() -> None:
