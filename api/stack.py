@@ -55,6 +55,11 @@ def environment_of(values: Mapping[str, Any], prefix: str = "TOCSIN_") -> dict[s
     return found
 
 
+def _merged(values: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    both = {**values, **over}
+    return {k: _merged(values[k], v) if isinstance(v, Mapping) and k in values else v for k, v in both.items()}
+
+
 @dataclass(slots=True)
 class Part:
     """One child process of the stack and how often it had to be started."""
@@ -75,9 +80,9 @@ class Plan:
     place: PlaceValues | None = None
     clock_origin: datetime | None = None
     clock_speed: float = 1.0
-    config: Path | None = None
     partitions: int = 4
-    mqtt_port: int = 0
+    settings: Settings | None = None  # a deployment's own: its ledger, series, API and broker ports are used
+    config: Path | None = None  # the file they came from
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -88,7 +93,12 @@ class Stack:
         self.data_dir = data_dir
         self.plan = plan
         self._progress = progress
-        self._brokers = Brokers(data_dir / "brokers", mqtt_port=plan.mqtt_port)
+        own = plan.settings
+        self._brokers = Brokers(
+            data_dir / "brokers",
+            mqtt_port=own.mqtt.port if own else 0,
+            log_port=int(own.log.brokers.rpartition(":")[2]) if own else 0,
+        )
         self._parts: dict[str, Part] = {}
         self._env: dict[str, str] = {}
         self._halt = threading.Event()
@@ -116,7 +126,8 @@ class Stack:
         self._brokers.__enter__()
         values = self._values()
         self._env = environment_of(values)
-        self.settings = Settings.model_validate(values)
+        base = self.plan.settings.model_dump() if self.plan.settings else {}
+        self.settings = Settings.model_validate(_merged(base, values))
         self.ledger = open_ledger(self.settings.ledger.url)
         if self.plan.place is not None:
             self.ledger.replace_place(*self.plan.place)
@@ -136,19 +147,19 @@ class Stack:
         origin = self.plan.clock_origin
         values: dict[str, dict[str, Any]] = {
             "mqtt": {"host": "127.0.0.1", "port": self._brokers.mqtt_port},
-            "log": {"brokers": self._brokers.kafka, "partitions": self.plan.partitions, "idempotent": False},
-            "ledger": {"url": f"sqlite:///{(self.data_dir / 'ledger.db').absolute()}"},
-            "series": {"path": str((self.data_dir / "series.db").absolute())},
-            "api": {"port": free_ports(1)[0]},
+            "log": {"brokers": self._brokers.kafka, "idempotent": False},
         }
+        if self.plan.settings is None:
+            values["log"]["partitions"] = self.plan.partitions
+            values["ledger"] = {"url": f"sqlite:///{(self.data_dir / 'ledger.db').absolute()}"}
+            values["series"] = {"path": str((self.data_dir / "series.db").absolute())}
+            values["api"] = {"port": free_ports(1)[0]}
         if origin is not None:
             # no recorded time passes while the parts come up: the clock stands still until `clock.open()`
             gate = self.data_dir.absolute() / "clock"
             gate.unlink(missing_ok=True)
             values["clock"] = {"origin": origin, "speed": self.plan.clock_speed, "gate": str(gate)}
-        for section, over in self.plan.overrides.items():
-            values[section] = {**values.get(section, {}), **over} if isinstance(over, Mapping) else over
-        return values
+        return _merged(values, self.plan.overrides)
 
     def _command(self, name: str) -> list[str]:
         config = ["--config", str(self.plan.config.absolute())] if self.plan.config else []
@@ -160,7 +171,8 @@ class Stack:
     def _run(self, part: Part) -> None:
         self._ready(part.name).unlink(missing_ok=True)
         part.starts += 1
-        env = {**{k: v for k, v in os.environ.items() if not k.startswith("TOCSIN_")}, **self._env}
+        own = self.plan.settings is not None
+        env = {**{k: v for k, v in os.environ.items() if own or not k.startswith("TOCSIN_")}, **self._env}
         part.child = Child(part.name, part.command, self.data_dir / "log" / f"{part.name}.log", env=env, patience=12.0)
 
     def _await_ready(self, part: Part) -> None:

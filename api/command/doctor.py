@@ -89,6 +89,9 @@ def _log(settings: Settings) -> Finding:
 def _ledger(settings: Settings) -> Finding:
     from alerts.ledger import open_ledger
 
+    file = settings.ledger.url.removeprefix("sqlite:///")
+    if file != settings.ledger.url and not Path(file).exists():
+        return Finding("ledger", False, f"{file}: there is no such file", "check ledger.url; `tocsin up` makes one")
     try:
         ledger = open_ledger(settings.ledger.url)
         try:
@@ -113,6 +116,8 @@ def _ledger(settings: Settings) -> Finding:
 def _series(settings: Settings) -> Finding:
     from api.compose import open_series
 
+    if settings.series.store == "embedded" and not settings.series.path.exists():
+        return Finding("series", False, f"{settings.series.path}: there is no such file", "`tocsin up` makes one")
     try:
         series = open_series(settings.series)
         try:

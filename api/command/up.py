@@ -17,27 +17,20 @@ from api.stack import Plan, Stack, StackFailed
 
 def up(
     config: Config = None,
-    data: Annotated[Path, typer.Option(help="Folder for ledger, series and logs; it is kept")] = Path("var/up"),
-    mqtt_port: Annotated[int, typer.Option(help="Port for your gateways (MQTT 5)")] = 1883,
+    data: Annotated[Path, typer.Option(help="Folder for the logs of the parts")] = Path("var"),
 ) -> None:
     """Start brokers, gateway, worker and API here for your own sensors. 就地启动"""
     console = Console(stderr=True)
     settings = settings_or_exit(config)
     tell_log()
-    own = {
-        "api": settings.api.model_dump(mode="json"),
-        "ledger": settings.ledger.model_dump(mode="json") if "ledger" in settings.model_fields_set else {},
-    }
-    if not own["ledger"]:
-        del own["ledger"]
-    plan = Plan(parts=("gateway", "worker", "api"), config=config, mqtt_port=mqtt_port, overrides=own)
+    plan = Plan(parts=("gateway", "worker", "api"), settings=settings, config=config)
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
     try:
         with Stack(data, plan, progress=lambda part: console.print(f"[dim]starting {part} …[/dim]")) as stack:
             console.print(
-                f"[bold]Tocsin is up.[/bold] Page: {stack.api_url} · MQTT 5: port {mqtt_port} on this machine (see docs/gateways.md)"
+                f"[bold]Tocsin is up.[/bold] Page: {stack.api_url} · MQTT 5: port {settings.mqtt.port} (docs/gateways.md)"
             )
             if not stack.ledger.registry().grids:
                 console.print(

@@ -21,7 +21,8 @@ FORMATS: Final = (
     "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%d/%m/%Y", "%m/%d/%Y",
     "%d/%m/%Y %H.%M.%S", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M",
     "%d/%m/%Y %I:%M:%S %p",
-    "%d/%m/%y %H:%M:%S", "%d/%m/%y %H:%M", "%m/%d/%y %H:%M", "%d/%m/%y %H", "%d-%b-%Y %H:%M:%S", "%b %d, %Y %H:%M:%S", "%Y-%m-%d %H.%M.%S", "%Y%m%d %H%M%S", "%Y%m%d%H%M%S",
+    "%d/%m/%y %H:%M:%S", "%d/%m/%y %H:%M", "%m/%d/%y %H:%M", "%d/%m/%y %H", "%d-%b-%Y %H:%M:%S", "%b %d, %Y %H:%M:%S",
+    "%Y-%m-%d %H.%M.%S", "%Y%m%d %H%M%S", "%Y%m%d%H%M%S",
 )  # fmt: skip
 _MAGNITUDES: Final = ((1e17, "epoch_ns"), (1e14, "epoch_us"), (1e11, "epoch_ms"), (1e8, "epoch_s"))
 MOST_NAMED: Final = 3  # a table with more columns of times than this is about times, not a recording

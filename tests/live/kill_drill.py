@@ -16,7 +16,6 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import orjson
 import paho.mqtt.client as mqtt
@@ -116,7 +115,7 @@ def drill(*, messages: int, kills: int, alarms: int, rate: float) -> Result:
     with (
         tempfile.TemporaryDirectory(prefix="tocsin-drill-", ignore_cleanup_errors=True) as folder,
         TelephoneNetwork(SID, "drill", answers=nobody_answers) as network,
-        Stack(Path(folder), Plan(place=place(alarms), overrides=_overrides(network, port, Path(folder)))) as stack,
+        Stack(Path(folder), _plan(network, alarms, port, Path(folder))) as stack,
     ):
         publisher = Publisher(stack.settings.mqtt.port, messages, alarms, rate)
         publisher.start()
@@ -142,7 +141,7 @@ def drill(*, messages: int, kills: int, alarms: int, rate: float) -> Result:
         )
 
 
-def _overrides(network: TelephoneNetwork, port: int, folder: Path) -> dict[str, Any]:
+def _plan(network: TelephoneNetwork, alarms: int, port: int, folder: Path) -> Plan:
     policies = folder / "policies.toml"
     policies.write_text(CALM, encoding="utf-8")
     twilio = {"account_sid": SID, "auth_token": "drill", "sender": "+10000000000", "base_url": network.url}
@@ -152,7 +151,7 @@ def _overrides(network: TelephoneNetwork, port: int, folder: Path) -> dict[str, 
         "public_url": f"http://127.0.0.1:{port}",
         "twilio": twilio,
     }
-    return {"notify": notify}
+    return Plan(("gateway", "worker", "api"), place(alarms), overrides={"notify": notify, "api": {"port": port}})
 
 
 # One text to the leader and nothing more, so that every further text is one too many.
