@@ -1,0 +1,35 @@
+"""What the documents claim about the code is there."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "laws.md").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("file", "name"), NAMED)
+def test_every_test_that_a_law_names_exists(file: str, name: str) -> None:
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    assert name in {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def test_every_law_names_a_test() -> None:
+    rows = re.findall(r"^\| (\d+) \|.*$", (ROOT / "docs" / "laws.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [int(n) for n in rows] == list(range(1, 15))
+    assert len(NAMED) >= len(rows)
+
+
+@pytest.mark.parametrize("document", ["README.md", *(f"docs/{p.name}" for p in sorted((ROOT / "docs").glob("*.md")))])
+def test_every_file_a_document_points_to_exists(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    pointed = set(re.findall(r"`((?:docs|tests|ingest|streams|alerts|api|deploy)/[\w./-]+\.\w+)`", text))
+    assert not [p for p in pointed if not (ROOT / p).exists()]
+
+
+def test_every_make_target_the_readme_names_exists() -> None:
+    targets = set(re.findall(r"`make ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    rules = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert targets <= rules
