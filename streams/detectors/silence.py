@@ -190,7 +190,8 @@ class Silence:
 
     def _reach(self, size: int) -> None:
         self._devices.reach(size)
-        self._gateway_of = grown(self._gateway_of, size, _NONE)
+        # as long as the devices' own columns, whatever they were restored from
+        self._gateway_of = grown(self._gateway_of, len(self._devices.heard), _NONE)
 
     def due(self) -> int | None:
         if self._next == NEVER:
@@ -268,4 +269,5 @@ class Silence:
         self._names, self._looked = list(state["names"]), state["looked"]
         self._numbers = {name: number for number, name in enumerate(self._names)}
         self._doubt, self._gateway_of = np.empty(0, np.int64), np.empty(0, np.int32)
+        self._reach(0)
         self._enrolled, self._next = {}, NEVER

@@ -112,6 +112,21 @@ def test_a_restart_neither_forgets_nor_forgives() -> None:
     assert town.speaks("b", 1001) == [("b", False)]
 
 
+def test_devices_that_are_first_heard_between_a_restart_and_its_enrolment_have_room() -> None:
+    # a snapshot's columns are as long as they were; those worked out anew must grow with them, not by their own measure
+    for before, after in ((97, 98), (60, 65), (1, 200), (0, 1), (64, 64)):
+        town = Town()
+        for n in range(before):
+            town.speaks(f"early-{n}", 1)
+        raw, town.detectors = town.detectors.snapshot(), Detectors(RULES)
+        town.detectors.restore(raw)
+        for n in range(after):
+            town.speaks(f"late-{n}", 2)
+        assert town.detectors.due_at() is None, (before, after)
+        town.detectors.enrol(town.registry, at(3))
+        assert town.detectors.due_at() is None, (before, after)
+
+
 def test_a_silent_gateway_rings_instead_of_its_devices() -> None:
     town = Town(*(device(n, gateway="gw") for n in "abc"), device("other"))
     for second in range(0, 61, 10):
