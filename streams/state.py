@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from aiokafka.errors import KafkaError
+
 from ingest.clock import Clock
 from ingest.events import Rejected, encode
-from ingest.log import LogWriter, Record
+from ingest.log import LogUnavailable, LogWriter, Record
 from ingest.registry import Registry
 from ingest.topics import Topic, partition_of
 from streams import signal as signals
@@ -37,6 +39,7 @@ _AT_ONCE: Final = (
 )
 _KEPT_RAW: Final = 300_000  # bytes of an undigested record that a dead letter keeps
 _FLUSH: Final = 500
+_TRUSTED: Final = 3  # times that a state may fail to load for reasons of our own
 
 
 @dataclass(slots=True)
@@ -93,27 +96,40 @@ class Wards:
             task.add_done_callback(self._loading.discard)
 
     async def _load(self, mine: dict[int, Held]) -> None:
-        """Load until it worked: the log may be away just now, and without the state nothing may be judged."""
-        pause = 0.2
+        """Load until it worked: the log may be away just now, and without the state nothing may be judged.
+
+        A state that our own code cannot go on from, several times over, is left behind: a hold that starts anew is a lesser evil than a
+        township whose alarms stand still.
+        """
+        pause, failures = 0.2, 0
         while any(self.held.get(number) is held for number, held in mine.items()):
             try:
-                await self._load_once(mine)
+                await self._load_once(mine, trusted=failures < _TRUSTED)
                 break
+            except (KafkaError, LogUnavailable, OSError, TimeoutError) as error:
+                logger.warning("the state of partitions %s waits for the log: %r", sorted(mine), error)
             except (
                 Exception
             ):  # whatever it is, a ward without its state must not go on; not being ready ends the process
+                failures += 1
                 logger.exception("the state of partitions %s could not be loaded; trying again", sorted(mine))
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)
 
-    async def _load_once(self, mine: dict[int, Held]) -> None:
+    async def _load_once(self, mine: dict[int, Held], *, trusted: bool) -> None:
         started, places = time.monotonic(), [(topic, number) for number in mine for topic in INPUTS]
         snapshots, starts = await self._shelf.newest(list(mine)), await self._shelf.starts(GROUP, places)
+        if not trusted:
+            logger.error(
+                "the state of partitions %s is left behind; starting fresh from the committed offsets", sorted(mine)
+            )
+            snapshots = {}
         ends = await self._shelf.ends(places)
         for number, held in mine.items():
             if held.loaded.is_set() or self.held.get(number) is not held:
                 continue
             async with held.lock:
+                held.ward = Ward(number, self._partitions, self.rules, self._keywords)
                 self._restore(held, snapshots.get(number))
                 for topic in INPUTS:
                     held.ward.applied.setdefault(topic, starts[topic, number] - 1)

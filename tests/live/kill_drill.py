@@ -108,14 +108,14 @@ def doubled(network: TelephoneNetwork) -> int:
     return sum(n - 1 for n in texts.values())
 
 
-def drill(*, messages: int, kills: int, alarms: int, rate: float) -> Result:
-    """Run it. Kills are spread evenly over the run, gateway and worker in turn."""
+def drill(*, messages: int, kills: int, alarms: int, rate: float, keep: Path | None = None) -> Result:
+    """Run it. Kills are spread evenly over the run, gateway and worker in turn. `keep` is a folder for what the parts wrote."""
     begun = time.monotonic()
     port = free_ports(1)[0]
     with (
-        tempfile.TemporaryDirectory(prefix="tocsin-drill-", ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryDirectory(prefix="tocsin-drill-", ignore_cleanup_errors=True) as made,
         TelephoneNetwork(SID, "drill", answers=nobody_answers) as network,
-        Stack(Path(folder), _plan(network, alarms, port, Path(folder))) as stack,
+        Stack(keep or Path(made), _plan(network, alarms, port, keep or Path(made))) as stack,
     ):
         publisher = Publisher(stack.settings.mqtt.port, messages, alarms, rate)
         publisher.start()
@@ -142,6 +142,7 @@ def drill(*, messages: int, kills: int, alarms: int, rate: float) -> Result:
 
 
 def _plan(network: TelephoneNetwork, alarms: int, port: int, folder: Path) -> Plan:
+    folder.mkdir(parents=True, exist_ok=True)
     policies = folder / "policies.toml"
     policies.write_text(CALM, encoding="utf-8")
     twilio = {"account_sid": SID, "auth_token": "drill", "sender": "+10000000000", "base_url": network.url}
@@ -186,8 +187,9 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--alarms", type=int, default=60)
     parser.add_argument("--rate", type=float, default=250.0)
+    parser.add_argument("--keep", type=Path, default=None, help="folder for ledger and logs")
     asked = parser.parse_args()
-    result = drill(messages=asked.messages, kills=asked.kills, alarms=asked.alarms, rate=asked.rate)
+    result = drill(messages=asked.messages, kills=asked.kills, alarms=asked.alarms, rate=asked.rate, keep=asked.keep)
     sys.stdout.write(json.dumps(asdict(result)) + "\n")
 
 

@@ -364,3 +364,29 @@ def test_a_snapshot_larger_than_a_record_is_put_together_again(
     a, b = ([r.value for r in pieces(3, whole[name], serial)] for serial, name in enumerate("ab"))
 
     assert joined(cut(a, b)) == (whole[expected] if expected else None), sentence
+
+
+def test_a_state_our_own_code_cannot_go_on_from_does_not_stop_the_alarms(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> tuple[int, list[Signal]]:
+        log = Log()
+        first = await wards_over(log)
+        log.put(Topic.READINGS, frame((0, 0.1)))
+        await first.take(Topic.READINGS, NUMBER, 0, log.records[Topic.READINGS, NUMBER][0])
+        await first.save(first.held[NUMBER])
+        log.committed[Topic.READINGS, NUMBER] = 1
+        tried = 0
+
+        def broken(_ward: Ward, _raw: bytes) -> None:
+            nonlocal tried
+            tried += 1
+            raise IndexError("a bug of ours")
+
+        monkeypatch.setattr(Ward, "restore", broken)
+        second = await wards_over(log)
+        log.put(Topic.READINGS, frame((1, 0.9), (5, 0.9)))
+        await second.take(Topic.READINGS, NUMBER, 1, log.records[Topic.READINGS, NUMBER][1])
+        return tried, log.signals()
+
+    tried, said = asyncio.run(asyncio.wait_for(story(), 20))
+    assert tried > 1, "it does not give up a state at the first difficulty"
+    assert [s.level.value for s in said] == ["red"]
