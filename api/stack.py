@@ -148,6 +148,8 @@ class Stack:
         values: dict[str, dict[str, Any]] = {
             "mqtt": {"host": "127.0.0.1", "port": self._brokers.mqtt_port},
             "log": {"brokers": self._brokers.kafka, "idempotent": False},
+            # the embedded MQTT broker hands out few messages at a time and waits for their acknowledgement
+            "gateway": {"pace": 0.0},
             # the embedded log lets a group gather for as long as its session may be silent: short sessions start and mend it soon
             "worker": {"session_timeout": 2.0, "heartbeat": 0.5},
         }

@@ -56,4 +56,7 @@ class GatewaySettings(Section):
     ahead_limit: float = Field(
         60, gt=0, title="Seconds a device's clock may run ahead before the gateway's clock stands in"
     )
+    pace: float = Field(
+        0.010, ge=0, le=1, title="Seconds between two writes of readings alone; 0 where the broker's window is small"
+    )
     frame_rows: int = Field(500, ge=1, le=5000, title="Rows at which a frame closes even if the wire has more")

@@ -1,6 +1,6 @@
 """Readings through all default detectors in one worker, beside Quix Streams doing nothing per event, on one embedded broker in one run.
 
-Ours is the whole worker of `tocsin worker` without a series: Faust, frames of 250 rows of 1,000 devices, exact state with snapshots,
+Ours is the whole worker of `tocsin worker` without a series: Faust, full frames of 1,000 devices, exact state with snapshots,
 signals written. The clock runs from the signal of the first frame to that of the last one of every partition, as `conduct` sees them. Quix
 Streams reads as many single JSON events as it can be given in a like time and hands each to a function that does nothing.
 """
@@ -39,7 +39,7 @@ from streams.worker import run_worker
 DEVICES: Final = 1000
 READINGS: Final = 1_000_000
 EVENTS: Final = 200_000
-FRAME: Final = 250
+FRAME: Final = 500  # rows at which the gateway closes a frame
 TOWNSHIPS: Final = ("b-0", "b-1", "b-2", "b-3")
 PLAIN: Final = "bench.plain"
 WITHIN: Final = 120.0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import statistics
 import subprocess
 import sys
@@ -21,26 +20,20 @@ from typing import Any, Final
 
 from api.bench import Row
 from api.bench.blast import DEVICES
-from api.embedded import Child, LogBroker, MqttBroker, free_ports
+from api.bench.broker import mqtt_broker
+from api.embedded import LogBroker
 from ingest.settings import GatewaySettings, LogSettings, MqttSettings
 
 _ROUNDS: Final = 3
 _PUBLISHERS: Final = 2
 _WITHIN: Final = 120.0
-_MOSQUITTO: Final = """
-listener {port} 127.0.0.1
-allow_anonymous true
-persistence false
-max_inflight_messages 1000
-max_queued_messages 10000000
-"""
 
 
 def run(messages: int = 60_000) -> list[Row]:
     """The rows `gateway_qos1` and `gateway_cpu`, as medians over three turns each."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-bench-")))
-        port, publish_port, broker = stack.enter_context(_mqtt(folder))
+        port, publish_port, broker = stack.enter_context(mqtt_broker(folder))
         log = LogBroker(folder).start()
         stack.callback(log.stop)
         turns: dict[str, list[dict[str, float]]] = {"stock": [], "ours": []}
@@ -63,28 +56,6 @@ def run(messages: int = 60_000) -> list[Row]:
             "gateway_cpu", cpu["ours"], "µs/msg", "stock paho", cpu["stock"] / cpu["ours"], f"{note}{cpu['stock']:.1f}"
         ),
     ]
-
-
-@contextmanager
-def _mqtt(folder: Path) -> Iterator[tuple[int, int, str]]:
-    """The port to subscribe at, the port to publish at, and the broker's name."""
-    path = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-    if path is None:
-        broker = MqttBroker(folder).start()
-        try:
-            yield broker.port, broker.v4_port, "embedded rumqttd"
-        finally:
-            broker.stop()
-        return
-    (port,) = free_ports(1)
-    config = folder / "mosquitto.conf"
-    config.write_text(_MOSQUITTO.format(port=port), encoding="utf-8")
-    child = Child("mosquitto", [path, "-c", str(config)], folder / "mosquitto.log")
-    try:
-        child.wait_for([port])
-        yield port, port, "Mosquitto"
-    finally:
-        child.stop()
 
 
 def _turn(who: str, n: int, *, port: int, publish_port: int, log: str, messages: int) -> dict[str, float]:

@@ -75,7 +75,9 @@ def gated(lane: str, script: Script, **over: object) -> None:
         async with ScriptedBroker() as broker:
             packer = Packer(Gateway(REGISTRY, lambda _: None, GatewaySettings(), open_dialects()), 12, GatewayCounts())
             settings = MqttSettings(port=broker.port, lane=lane).model_copy(update=over)
-            intake = Intake(packer, log, mqtt=settings, partitions=12, frame_rows=50, clock=Clock())  # type: ignore[arg-type]
+            intake = Intake(
+                packer, log, mqtt=settings, partitions=12, gateway=GatewaySettings(frame_rows=50), clock=Clock()
+            )  # type: ignore[arg-type]
             running = asyncio.create_task(intake.wire.run())
             await asyncio.wait_for(intake.wire.subscribed.wait(), 10)
             try:
