@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
 
-from api.embedded import LogBroker, MqttBroker
+from api.embedded import Child, LogBroker, MqttBroker, free_ports
 from ingest.settings import LogSettings, MqttSettings
 
 
@@ -18,6 +19,33 @@ def mqtt_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MqttBroker
         yield broker.start()
     finally:
         broker.stop()
+
+
+@pytest.fixture(scope="session")
+def mosquitto_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a Mosquitto of our own; skips where none is installed."""
+    path = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+    if path is None:
+        pytest.skip("mosquitto is not installed (Debian: apt-get install mosquitto)")
+    folder, (port,) = tmp_path_factory.mktemp("mosquitto"), free_ports(1)
+    (folder / "mosquitto.conf").write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_inflight_messages 1000\n",
+        encoding="ascii",
+    )
+    child = Child("mosquitto", [path, "-c", str(folder / "mosquitto.conf")], folder / "mosquitto.log")
+    try:
+        child.wait_for([port])
+        yield port
+    finally:
+        child.stop()
+
+
+@pytest.fixture(params=["rumqttd", "mosquitto"])
+def real_mqtt_port(request: pytest.FixtureRequest) -> int:
+    """The port of each real MQTT broker in turn."""
+    if request.param == "mosquitto":
+        return int(request.getfixturevalue("mosquitto_port"))
+    return int(request.getfixturevalue("mqtt_broker").port)
 
 
 @pytest.fixture(scope="session")

@@ -69,14 +69,19 @@ def telemetry(n: int, mid: int | None = None) -> bytes:
 Script = Callable[[ScriptedBroker, GatedLog, Intake], Awaitable[None]]
 
 
-def gated(lane: str, script: Script, **over: object) -> None:
+def gated(lane: str, script: Script, *, pace: float = 0.01, **over: object) -> None:
     async def run() -> None:
         log = GatedLog()
         async with ScriptedBroker() as broker:
             packer = Packer(Gateway(REGISTRY, lambda _: None, GatewaySettings(), open_dialects()), 12, GatewayCounts())
             settings = MqttSettings(port=broker.port, lane=lane).model_copy(update=over)
             intake = Intake(
-                packer, log, mqtt=settings, partitions=12, gateway=GatewaySettings(frame_rows=50), clock=Clock()
+                packer,
+                log,
+                mqtt=settings,
+                partitions=12,
+                gateway=GatewaySettings(frame_rows=50, pace=pace),
+                clock=Clock(),
             )  # type: ignore[arg-type]
             running = asyncio.create_task(intake.wire.run())
             await asyncio.wait_for(intake.wire.subscribed.wait(), 10)
@@ -144,6 +149,33 @@ def test_what_arrives_while_the_log_is_busy_goes_out_together_with_its_next_answ
         await broker.until(lambda: broker.acknowledged() == list(range(1, 30)))
 
     gated(lane, script)
+
+
+@LANES
+def test_readings_may_gather_between_writes_but_never_once_the_wire_is_quiet(lane: str) -> None:
+    async def script(broker: ScriptedBroker, log: GatedLog, intake: Intake) -> None:
+        broker.send(telemetry(1))
+        await log.until(1)
+        log.yes(0)
+        broker.send(telemetry(2), telemetry(3))
+        await log.until(2)  # long before the pace of a second is over
+        assert log.rows() == [1, 2, 3]
+
+    gated(lane, script, pace=1.0)
+
+
+@LANES
+def test_an_event_does_not_wait_for_the_pace_and_takes_the_readings_along(lane: str) -> None:
+    async def script(broker: ScriptedBroker, log: GatedLog, intake: Intake) -> None:
+        broker.send(telemetry(1))
+        await log.until(1)
+        call = publish("tocsin/hotline/call", orjson.dumps({"id": "c-1", "text": "着火了"}), mid=3)
+        broker.send(telemetry(2), call)
+        await log.until(2)
+        records, _ = log.asked[1]
+        assert sorted(r.topic for r in records) == [Topic.CALLS, Topic.READINGS]
+
+    gated(lane, script, pace=1.0)
 
 
 @LANES

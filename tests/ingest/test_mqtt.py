@@ -17,7 +17,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from api.embedded import MqttBroker
 from ingest.counts import GatewayCounts
 from ingest.lane import FastLane, StockLane
 from ingest.mqtt import Wire, choose_lane
@@ -210,12 +209,12 @@ def test_unread_packets_in_the_buffer_are_read_after_a_pause_without_news_from_t
 
 
 @LANES
-def test_a_real_broker_brings_what_was_not_acknowledged_again_and_only_that(lane: str, mqtt_broker: MqttBroker) -> None:
-    settings = MqttSettings(port=mqtt_broker.port, client_id=f"again-{lane}", filters=(f"again/{lane}/#",), lane=lane)
+def test_a_real_broker_brings_what_was_not_acknowledged_again_and_only_that(lane: str, real_mqtt_port: int) -> None:
+    settings = MqttSettings(port=real_mqtt_port, client_id=f"again-{lane}", filters=(f"again/{lane}/#",), lane=lane)
 
     def send(first: int, last: int) -> None:
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-        client.connect("127.0.0.1", mqtt_broker.port)
+        client.connect("127.0.0.1", real_mqtt_port)
         client.loop_start()
         for n in range(first, last):
             client.publish(f"again/{lane}/x", str(n), 1).wait_for_publish(10)
