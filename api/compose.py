@@ -186,9 +186,8 @@ async def run_gateway(settings: Settings, stop: asyncio.Event, ready: Ready) -> 
 
 async def run_worker(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
     """The worker: Faust agents, and beside them the sender, the escalations and the stage timings."""
-    from streams.worker import run_worker as serve
-
     from streams.rules import RulesFile
+    from streams.worker import run_worker as serve
 
     parts = open_parts(settings)
     sender = Sender(parts.ledger, parts.conductor, channels_of(settings), roster=parts.book.roster, clock=parts.clock)
