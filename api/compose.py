@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -35,6 +36,7 @@ from ingest.places import Places
 from ingest.registry import Registry
 from streams.series.port import Series
 from streams.settings import SeriesSettings
+from streams.signal import Signal
 
 log = logging.getLogger(__name__)
 Ready = Callable[[], None]
@@ -193,6 +195,16 @@ async def run_worker(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
     sender = Sender(parts.ledger, parts.conductor, channels_of(settings), roster=parts.book.roster, clock=parts.clock)
     halt = threading.Event()
 
+    def conduct(batch: Sequence[Signal], now: datetime) -> None:
+        if parts.conductor.signals(batch, now):
+            sender.wake()  # what was just queued need not wait for the sender's next look
+
+    def climb(now: datetime) -> int:
+        rang = parts.conductor.escalate(now)
+        if rang:
+            sender.wake()
+        return rang
+
     async def send(stop: asyncio.Event) -> None:
         running = asyncio.create_task(asyncio.to_thread(sender.run, halt))
         await stop.wait()
@@ -202,7 +214,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
     beside: list[Callable[[asyncio.Event], Awaitable[None]]] = [
         parts.book.follow,
         send,
-        lambda stop: ticker.escalate(parts.conductor.escalate, parts.ledger, parts.clock, stop),
+        lambda stop: ticker.escalate(climb, parts.ledger, parts.clock, stop),
         lambda stop: ticker.record_timings(parts.ledger, parts.series, stop),
     ]
     try:
@@ -212,7 +224,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
             rules=RulesFile(settings.worker.rules),
             registry=parts.book.registry,
             series=parts.series,
-            conduct=parts.conductor.signals,
+            conduct=conduct,
             clock=parts.clock,
             beside=beside,
             stop=stop,
