@@ -67,6 +67,11 @@ class Crew:
         elif left > 0:
             self._due[alert["id"]] = (waiting, left - POLL)
         else:
-            by = OPERATOR if who == "operator" else alert.get("assignee") or OPERATOR
+            by = OPERATOR if who == "operator" else self._who_answered(client, alert["id"])
             body = {"by": by, **({"note": "founded"} if verb == "close" else {})}
             client.post(f"/api/v1/alerts/{alert['id']}/{verb}", json=body).raise_for_status()
+
+    @staticmethod
+    def _who_answered(client: httpx.Client, ident: str) -> str:
+        asked = client.get("/api/v1/notices", params={"alert": ident, "state": "answered"}).raise_for_status().json()
+        return next((str(notice["name"]) for notice in asked), OPERATOR)
