@@ -36,7 +36,7 @@ SID: Final = "ACdemo00000000000000000000000000000"
 LONGEST: Final = 120.0  # seconds after which a headless demo gives up
 FIRE_STARTS: Final = 2.0  # seconds after the simulator begins …
 FIRE_LASTS: Final = 26.0  # … and until somebody puts it out
-UNSETTLED: Final = (NoticeState.QUEUED, NoticeState.SENDING)
+UNSETTLED: Final = (NoticeState.QUEUED, NoticeState.SENDING, NoticeState.SENT)  # every channel of a demo sends receipts
 
 
 class Until(StrEnum):
