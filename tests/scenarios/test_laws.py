@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from alerts.alert import Condition, Handling, NoticeState, Reason
@@ -218,6 +220,12 @@ def test_law_12_three_clocks_stay_apart() -> None:
     stages = line.only().stages
     assert (stages["raised_at"] - stages["event_at"]).total_seconds() == 20
     assert (stages["rung_at"] - START).total_seconds() == 30
+
+
+def test_law_12_an_alert_counts_as_raised_when_it_exists_not_when_a_detector_could_know() -> None:
+    line = Line().at(30)
+    stages = line.signal(began=10, raised_at=START + timedelta(seconds=12)).only().stages
+    assert (stages["raised_at"] - START).total_seconds() == 30
 
 
 @pytest.mark.parametrize("mark", [Mark.TEST, Mark.DRILL, Mark.SIMULATED, Mark.RETAINED, Mark.HISTORICAL])
