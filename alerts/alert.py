@@ -52,7 +52,7 @@ OVER: Final = frozenset({
     Handling.CLOSED, Handling.EVALUATED, Handling.FALSE_ALARM, Handling.MERGED, Handling.VOID, Handling.TEST, Handling.SUPPRESSED,
 })  # fmt: skip
 
-# Every stage an alert keeps as an instant (DESIGN "An alert"): the first time it was reached.
+# Every stage an alert keeps as an instant: the first time it was reached.
 # `rung_at` alone is the last time: when the bell was last opened.
 STAGES: Final = (
     "event_at", "received_at", "raised_at", "rung_at", "shown_at", "first_notice_at", "acked_at", "dispatched_at",

@@ -1,4 +1,4 @@
-"""The Faust app as DESIGN §4a wants it: raw bytes, no tables, no leader topic, no web server, and a consumer that does not lose its place.
+"""The Faust app: raw bytes, no tables, no leader topic, no web server, and a consumer that does not lose its place.
 
 `build_app` only builds; `streams.worker` starts it inside its own event loop, so nothing listens on any port.
 """

@@ -1,4 +1,4 @@
-"""The laws of DESIGN that this part holds, one claim each, told on a virtual time line."""
+"""The laws of an alert (docs/laws.md), one claim each, told on a virtual time line."""
 
 from __future__ import annotations
 
