@@ -130,6 +130,12 @@ def _accepts(port: int) -> bool:
         return False
 
 
+def _untaken(port: int, setting: str) -> None:
+    """A port that was asked for must be free: whoever answers there already would be taken for our broker."""
+    if port and _accepts(port):
+        raise BrokerFailed(f"port {port} is taken by another program; stop it, or set {setting} to another port")
+
+
 def _need(module: str) -> None:
     if importlib.util.find_spec(module) is None:
         raise EmbeddedMissing(
@@ -151,6 +157,7 @@ class MqttBroker:
         self._child: Child | None = None
 
     def start(self) -> Self:
+        _untaken(self._wanted, "mqtt.port")
         for attempt in range(1, _ATTEMPTS + 1):
             self.port, self.v4_port = free_ports(2)
             self.port = self._wanted or self.port
@@ -190,6 +197,7 @@ class LogBroker:
 
     def start(self) -> Self:
         """Up on a free port when this returns."""
+        _untaken(self._wanted, "log.brokers")
         for attempt in range(1, _ATTEMPTS + 1):
             port = self._wanted or free_ports(1)[0]
             self.address = f"{_HOST}:{port}"

@@ -37,6 +37,16 @@ def gone(port: int, within: float = 10) -> bool:
     return True
 
 
+@pytest.mark.parametrize(("which", "setting"), [("mqtt_port", "mqtt.port"), ("log_port", "log.brokers")])
+def test_a_port_that_somebody_else_has_is_named_and_not_taken_for_ours(which: str, setting: str) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(BrokerFailed, match=f"port {taken.getsockname()[1]} is taken.*{setting}"),
+        Brokers(**{which: taken.getsockname()[1]}),
+    ):
+        pass
+
+
 def test_both_brokers_serve_and_leave_their_ports_and_their_folder() -> None:
     with Brokers() as brokers:
         ports = [brokers.mqtt_port, brokers.mqtt_v4_port, int(brokers.kafka.rpartition(":")[2])]
