@@ -2,7 +2,8 @@
 
 Per partition number one `Ward`, loaded from its newest snapshot when the partition is assigned. Contiguity is checked always: the next
 offset must be applied + 1; a hole is re-read from the log before going on, rows at or below the applied offset are passed over. What a
-record gave away is written to the log before the record counts as done; written again after a restart it carries the same keys.
+record gave away is written to the log beside the next records, and always before a snapshot: whoever comes after a kill begins at the
+snapshot, reads what follows it again, and says again, with the same keys, what may not have been written.
 """
 
 from __future__ import annotations
@@ -50,6 +51,10 @@ class Held:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     loaded: asyncio.Event = field(default_factory=asyncio.Event)
     pending: list[Record] = field(default_factory=list)  # said, but not yet in the log
+    writing: asyncio.Lock = field(
+        default_factory=asyncio.Lock
+    )  # one write at a time, in the order in which it was said
+    shipping: asyncio.Task[None] | None = None
     seen: dict[Topic, int] = field(default_factory=dict)  # the next offset that the consumer owes us
     ends: dict[Topic, int] = field(default_factory=dict)  # where the log ended at the last look
     looked_at: float = -1e9  # when that was (monotonic)
@@ -163,7 +168,10 @@ class Wards:
     # -- records -----------------------------------------------------------------------------------------------------
 
     async def take(self, topic: Topic, number: int, offset: int, raw: bytes) -> None:
-        """One record from the consumer. Returns when it is applied and what it gave away is in the log; safe to repeat."""
+        """One record from the consumer. Returns when it is applied and what it gave away is on its way; safe to repeat.
+
+        An alarm's way to the log and back takes longer than many records do: waiting for each would hold up those behind it.
+        """
         held = self.held.get(number)
         if held is None:
             return  # not ours any more: whoever has the partition reads it
@@ -179,7 +187,7 @@ class Wards:
                 await self._fill(held, topic, offset)
             if offset > held.ward.applied[topic]:
                 self._apply(held, topic, offset, raw)
-            await self._flush(held)
+            await self._ship(held)
             held.seen[topic] = max(held.seen.get(topic, 0), offset + 1)
             self._note(held)
 
@@ -203,7 +211,7 @@ class Wards:
             self._queue(held, spoken)
             held.changed = True
             self._note(held)
-            await self._flush(held)
+            await self._ship(held)
             return len(spoken)
 
     async def _fill(self, held: Held, topic: Topic, stop: int) -> None:
@@ -242,12 +250,25 @@ class Wards:
         letter = Rejected("undigested", raw[:_KEPT_RAW], f"{topic}/{number}", self._clock.now(), "", reason[:500] + cut)
         return Record(Topic.DEADLETTERS, number, encode(letter))
 
+    async def _ship(self, held: Held) -> None:
+        """Write what is pending beside what comes next; when too much is, wait for it."""
+        if len(held.pending) >= _FLUSH:
+            await self._flush(held)
+        elif held.pending and (held.shipping is None or held.shipping.done()):
+            held.shipping = asyncio.create_task(self._flush(held))
+
     async def _flush(self, held: Held) -> None:
-        """Only what the log has said yes to is forgotten; the lock is held."""
-        if held.pending:
-            batch = list(held.pending)
-            await self._writer.write(batch)
-            del held.pending[: len(batch)]
+        """Until nothing is pending. Only what the log has said yes to is forgotten."""
+        async with held.writing:
+            while held.pending:
+                batch = list(held.pending)
+                await self._writer.write(batch)
+                del held.pending[: len(batch)]
+
+    async def settled(self) -> None:
+        """Returns when all that was said so far is in the log."""
+        for held in list(self.held.values()):
+            await self._flush(held)
 
     def _note(self, held: Held) -> None:
         """Keep when the ward wants to speak, and wake the timers when that is earlier than they think."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -112,6 +113,7 @@ async def wards_over(log: Log, rules: Rules = RULES) -> Wards:
 async def deliver(wards: Wards, log: Log, offsets: Iterable[int], topic: Topic = Topic.READINGS) -> None:
     for offset in offsets:
         await wards.take(topic, NUMBER, offset, log.records[topic, NUMBER][offset])
+    await wards.settled()
 
 
 def distinct(said: list[Signal]) -> list[tuple[str, bool]]:
@@ -241,6 +243,7 @@ def test_a_hold_that_spans_a_kill_rings_once_and_on_time() -> None:
         assert held.ward.due_at() == at(3)
         for now in (at(2.9), at(3), at(3.1)):
             await again.say(held, lambda now=now: held.ward.on_due(now))
+        await again.settled()
         return log.signals()
 
     (only,) = asyncio.run(scene())
@@ -385,8 +388,48 @@ def test_a_state_our_own_code_cannot_go_on_from_does_not_stop_the_alarms(monkeyp
         second = await wards_over(log)
         log.put(Topic.READINGS, frame((1, 0.9), (5, 0.9)))
         await second.take(Topic.READINGS, NUMBER, 1, log.records[Topic.READINGS, NUMBER][1])
+        await second.settled()
         return tried, log.signals()
 
     tried, said = asyncio.run(asyncio.wait_for(story(), 20))
     assert tried > 1, "it does not give up a state at the first difficulty"
     assert [s.level.value for s in said] == ["red"]
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_what_was_said_but_not_written_before_a_kill_is_said_again(saved: bool) -> None:
+    """The consumer has committed the record, the signal never reached the log: the snapshot is older, so it is read again."""
+
+    class Stuck(Log):
+        stuck = False
+
+        async def write(self, records: Sequence[Record]) -> None:
+            while self.stuck:
+                await asyncio.sleep(3600)
+            await super().write(records)
+
+    async def scene() -> tuple[list[Signal], list[Signal]]:
+        log = Stuck()
+        first = await wards_over(log)
+        log.put(Topic.READINGS, frame((0, 0.1)), frame((1, 0.9), (5, 0.9)), frame((6, 0.9)))
+        await deliver(first, log, [0])
+        if saved:
+            await first.save_all(within=5)
+        log.stuck = True
+        for offset in (1, 2):
+            await first.take(Topic.READINGS, NUMBER, offset, log.records[Topic.READINGS, NUMBER][offset])
+        await asyncio.sleep(0)
+        with contextlib.suppress(TimeoutError):  # no snapshot may claim what the log does not have
+            await asyncio.wait_for(first.save(first.held[NUMBER]), 0.05)
+        log.committed[Topic.READINGS, NUMBER] = 3
+        before = log.signals()
+        shipping = first.held[NUMBER].shipping
+        assert shipping is not None
+        shipping.cancel()
+        log.stuck = False
+        await (await wards_over(log)).settled()
+        return before, log.signals()
+
+    before, after = asyncio.run(asyncio.wait_for(scene(), 20))
+    assert before == []
+    assert [s.level.value for s in after] == ["red"]
