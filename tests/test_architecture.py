@@ -19,7 +19,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
     "influxdb_client": ("streams/series/influx.py",),
     "sqlalchemy": ("alerts/ledger",),
     "alembic": ("alerts/ledger",),
-    "sqlite3": ("streams/series/embedded.py", "alerts/ledger"),
+    "sqlite3": ("ingest/wal.py", "streams/series/embedded.py", "alerts/ledger"),
     "twilio": ("alerts/channels", "api/county/telephone.py"),
     "fastapi": ("api",),
     "uvicorn": ("api",),
@@ -32,7 +32,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
 # What a deciding module never imports: the clock, chance, the environment, sockets, threads.
 IMPURE = frozenset({"time", "random", "socket", "os", "threading", "asyncio", "subprocess", "secrets"})
 EDGES = (
-    "ingest/mqtt.py", "ingest/lane.py", "ingest/log.py", "ingest/doors.py", "ingest/clock.py",
+    "ingest/mqtt.py", "ingest/lane.py", "ingest/log.py", "ingest/doors.py", "ingest/clock.py", "ingest/wal.py",
     "streams/app.py", "streams/agents.py", "streams/guard.py", "streams/state.py", "streams/watchdog.py", "streams/worker.py",
     "streams/batches.py", "streams/shelf.py", "streams/tending.py",
     "streams/series/influx.py", "streams/series/embedded.py",

@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from alerts.ledger.port import Conflict, LedgerUnavailable
 from alerts.ledger.tables import as_json
+from ingest.wal import use_wal
 
 PATIENCE: Final = 10.0  # seconds any one asking may wait for a lock or a connection
 _WRITERS: Final = 0x70C50  # PostgreSQL's advisory lock of writers
@@ -107,9 +108,10 @@ def _engine(url: str) -> Engine:
 
 def _on_sqlite_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun by `_on_sqlite_begin`, not by the driver's guess
+    use_wal(connection)
     cursor = connection.cursor()
-    # WAL: readers never wait for the writer. FULL: a commit is on the disk before it is answered (law 1).
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536", "temp_store=MEMORY"):
+    # FULL: a commit is on the disk before it is answered (law 1)
+    for pragma in ("synchronous=FULL", "cache_size=-65536", "temp_store=MEMORY"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ingest.frames import Frame, from_micros, to_micros
+from ingest.wal import use_wal
 from streams.series.port import Sample, SeriesUnavailable, Timing
 
 _SCHEMA: Final = """
@@ -48,7 +49,7 @@ class EmbeddedSeries:
         self._tracks: dict[tuple[str, str, str, str, str], int] = {}
         try:
             self._db = sqlite3.connect(path, timeout=10.0, check_same_thread=False, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
+            use_wal(self._db)
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.executescript(_SCHEMA)
         except sqlite3.Error as error:
