@@ -173,7 +173,7 @@ class Frame:
 
 
 class FrameBuilder:
-    """Collects rows until the gateway closes the frame: when the wire is empty or the frame is full, never by waiting."""
+    """Collects rows until the gateway closes the frame (`ingest.doors` says when)."""
 
     __slots__ = ("_columns", "_devices", "_metrics", "size")
 

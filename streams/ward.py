@@ -34,7 +34,7 @@ class Ward:
     """The state of one partition.
 
     `applied` holds the last offset applied per topic (-1: read from the start, nothing yet). `take` wants offsets in order and without
-    holes; that is the caller's duty, and `expects` tells it what comes next. A row at or below `applied` must not be given again.
+    holes; that is the caller's duty. A row at or below `applied` must not be given again.
     """
 
     def __init__(self, number: int, partitions: int, rules: Rules, keywords: Keywords) -> None:
@@ -49,11 +49,6 @@ class Ward:
             Topic.CALLS: lambda raw: self.calls.update(_is(decode(raw), Call)),
             Topic.PRESENCE: lambda raw: self.detectors.presence(_is(decode(raw), Presence)),
         }
-
-    def expects(self, topic: Topic) -> int | None:
-        """The offset that comes next, or None when this ward has never read the topic."""
-        last = self.applied.get(topic)
-        return None if last is None else last + 1
 
     def take(self, topic: Topic, offset: int, raw: bytes) -> list[Signal]:
         """Apply one record and return what it gave away. Whatever is raised, the record counts as applied: it would be raised again."""
@@ -103,11 +98,6 @@ class Ward:
             part.restore(blob)
         self.detectors, self.sightings, self.calls = fresh.detectors, fresh.sightings, fresh.calls
         self.applied = applied
-
-
-def applied_of(raw: bytes) -> dict[Topic, int]:
-    """The applied offsets of a snapshot. Raises `BrokenSnapshot`."""
-    return _unpack(raw)[0]
 
 
 def _unpack(raw: bytes) -> tuple[dict[Topic, int], list[bytes]]:

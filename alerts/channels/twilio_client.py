@@ -71,7 +71,7 @@ class Taken(Protocol):
 
 
 def earlier(
-    notice: Notice, listed: Callable[[], Iterable[Any]], *, ours: Callable[[Any], bool]
+    notice: Notice, listed: Callable[[], Iterable[Taken]], *, ours: Callable[[Any], bool]
 ) -> Sequence[str] | Retry:
     """The names of listed things that are `ours` and not older than the notice, oldest first."""
     since = notice.created_at - _CLOCKS_APART
