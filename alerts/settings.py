@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -13,6 +14,30 @@ class LedgerSettings(Section):
     """The ledger's database."""
 
     url: str = Field("sqlite:///var/ledger.db", title="SQLAlchemy address: sqlite:///FILE or postgresql+psycopg://…")
+    password: SecretStr = Field(
+        SecretStr(""),
+        title="The database user's, when it does not stand in url; TOCSIN_LEDGER__PASSWORD_FILE reads it from a file",
+    )
+
+    @model_validator(mode="after")
+    def _a_password_needs_a_user(self) -> LedgerSettings:
+        if self.password.get_secret_value():
+            parts = urlsplit(self.url)
+            if not parts.username or parts.password is not None:
+                raise ValueError(
+                    "with ledger.password, ledger.url names a user and no password: postgresql+psycopg://USER@HOST/NAME"
+                )
+        return self
+
+    @property
+    def address(self) -> str:
+        """The whole address, with the password: to open the ledger with, not to be shown."""
+        password = self.password.get_secret_value()
+        if not password:
+            return self.url
+        parts = urlsplit(self.url)
+        user, _, host = parts.netloc.rpartition("@")
+        return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
 
 
 class TwilioSettings(Section):

@@ -22,73 +22,22 @@ from alerts.conduct import Conductor
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Ledger
 from alerts.policy import load_policies
-from alerts.roster import Roster
 from alerts.sender import Sender
 from alerts.words import load_words
+from api.placebook import PlaceBook
 from api.seal import Seal
 from api.settings import Settings
 from ingest.clock import Clock
 from ingest.dialects import open_dialects
-from ingest.events import Call, Place, Point, Rejected
+from ingest.events import Call, Rejected
 from ingest.gateway import Gateway
 from ingest.log import LogWriter, record_of
-from ingest.places import Places
-from ingest.registry import Registry
 from streams.series.port import Series
 from streams.settings import SeriesSettings
 from streams.signal import Signal
 
 log = logging.getLogger(__name__)
 Ready = Callable[[], None]
-
-
-class PlaceBook:
-    """Registry, roster and places as the ledger last had them; read again when an import changed them."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._version = -1
-        self._lock = threading.Lock()
-        self._registry, self._roster, self._places = Registry(), Roster(), Places(Registry())
-        self.refresh()
-
-    def refresh(self) -> bool:
-        """Ask the ledger for its version and read what changed. Returns whether anything did."""
-        version = self._ledger.place_version()
-        with self._lock:
-            if version == self._version:
-                return False
-            self._registry, self._roster = self._ledger.registry(), self._ledger.roster()
-            self._places = Places(self._registry)
-            self._version = version
-            return True
-
-    def registry(self) -> Registry:
-        return self._registry
-
-    def roster(self) -> Roster:
-        return self._roster
-
-    def locate(self, point: Point) -> Place | None:
-        return self._places.locate(point)
-
-    async def follow(self, stop: asyncio.Event, every: float = 2.0) -> None:
-        """Keep up with imports until `stop`."""
-        while not stop.is_set():
-            try:
-                if await asyncio.to_thread(self.refresh):
-                    log.info(
-                        "place read: version=%s grids=%s devices=%s",
-                        self._version,
-                        len(self._registry.grids),
-                        len(self._registry.devices),
-                    )
-            except Exception:  # a ledger that is away for a while must not stop a gateway that has its registry
-                log.exception("the place could not be read again; the last one stays in force")
-            try:
-                await asyncio.wait_for(stop.wait(), every)
-            except TimeoutError:
-                continue
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +68,7 @@ def open_series(settings: SeriesSettings) -> Series:
 
 def open_parts(settings: Settings) -> Parts:
     """Open ledger and series and put the conductor on them."""
-    ledger = open_ledger(settings.ledger.url)
+    ledger = open_ledger(settings.ledger.address)
     book = PlaceBook(ledger)
     conductor = Conductor(
         ledger,
@@ -165,7 +114,7 @@ async def run_gateway(settings: Settings, stop: asyncio.Event, ready: Ready) -> 
     """The gateway: MQTT to the log."""
     from ingest.doors import run_gateway as serve
 
-    ledger = open_ledger(settings.ledger.url)
+    ledger = open_ledger(settings.ledger.address)
     book = PlaceBook(ledger)
     following = asyncio.create_task(book.follow(stop))
     try:
@@ -186,37 +135,69 @@ async def run_gateway(settings: Settings, stop: asyncio.Event, ready: Ready) -> 
         ledger.close()
 
 
+class Delivery:
+    """What carries notices to people: the sender, the climbing of escalations and the stage timings, as loops of a process."""
+
+    def __init__(self, settings: Settings, parts: Parts) -> None:
+        self._parts, self._halt = parts, threading.Event()
+        channels = channels_of(settings)
+        self._sender = Sender(parts.ledger, parts.conductor, channels, roster=parts.book.roster, clock=parts.clock)
+
+    def wake(self) -> None:
+        """Something was queued here: it need not wait for the sender's next look."""
+        self._sender.wake()
+
+    def loops(self) -> list[Callable[[asyncio.Event], Awaitable[None]]]:
+        """What runs until it is told to stop."""
+        parts = self._parts
+        return [
+            self._send,
+            lambda stop: ticker.escalate(self._climb, parts.ledger, parts.clock, stop),
+            lambda stop: ticker.record_timings(parts.ledger, parts.series, stop),
+        ]
+
+    def _climb(self, now: datetime) -> int:
+        rang = self._parts.conductor.escalate(now)
+        if rang:
+            self.wake()
+        return rang
+
+    async def _send(self, stop: asyncio.Event) -> None:
+        running = asyncio.create_task(asyncio.to_thread(self._sender.run, self._halt))
+        await stop.wait()
+        self._halt.set()
+        self.wake()
+        await running
+
+
+async def run_sender(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
+    """The sender as a process of its own, where workers do not send (`worker.sends = false`). Several share the work by leases."""
+    parts = open_parts(settings)
+    loops = [parts.book.follow, *Delivery(settings, parts).loops()]
+    running = [asyncio.ensure_future(loop(stop)) for loop in loops]
+    try:
+        ready()
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for one in done:
+            one.result()
+    finally:
+        stop.set()
+        await asyncio.gather(*running, return_exceptions=True)
+        parts.close()
+
+
 async def run_worker(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
-    """The worker: Faust agents, and beside them the sender, the escalations and the stage timings."""
+    """The worker: Faust agents, and beside them whatever carries notices to people, unless a process of its own does."""
     from streams.rules import RulesFile
     from streams.worker import run_worker as serve
 
     parts = open_parts(settings)
-    sender = Sender(parts.ledger, parts.conductor, channels_of(settings), roster=parts.book.roster, clock=parts.clock)
-    halt = threading.Event()
+    delivery = Delivery(settings, parts) if settings.worker.sends else None
 
     def conduct(batch: Sequence[Signal], now: datetime) -> None:
-        if parts.conductor.signals(batch, now):
-            sender.wake()  # what was just queued need not wait for the sender's next look
+        if parts.conductor.signals(batch, now) and delivery is not None:
+            delivery.wake()
 
-    def climb(now: datetime) -> int:
-        rang = parts.conductor.escalate(now)
-        if rang:
-            sender.wake()
-        return rang
-
-    async def send(stop: asyncio.Event) -> None:
-        running = asyncio.create_task(asyncio.to_thread(sender.run, halt))
-        await stop.wait()
-        halt.set()
-        await running
-
-    beside: list[Callable[[asyncio.Event], Awaitable[None]]] = [
-        parts.book.follow,
-        send,
-        lambda stop: ticker.escalate(climb, parts.ledger, parts.clock, stop),
-        lambda stop: ticker.record_timings(parts.ledger, parts.series, stop),
-    ]
     try:
         await serve(
             settings.log,
@@ -226,12 +207,11 @@ async def run_worker(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
             series=parts.series,
             conduct=conduct,
             clock=parts.clock,
-            beside=beside,
+            beside=[parts.book.follow, *(delivery.loops() if delivery is not None else ())],
             stop=stop,
             ready=ready,
         )
     finally:
-        halt.set()
         parts.close()
 
 

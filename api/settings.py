@@ -1,23 +1,34 @@
 """One `tocsin.toml` and the environment, strict: an unknown key is an error that names file and key.
 
-Environment variables are `TOCSIN_<SECTION>__<KEY>` and win over the file. Only the composition root calls `load`.
+Environment variables are `TOCSIN_<SECTION>__<KEY>` and win over the file. A secret may be kept in a file of its own (a container's secret,
+a unit's credential): `TOCSIN_<SECTION>__<KEY>_FILE` names it. Only the composition root calls `load`.
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from alerts.settings import LedgerSettings, NotifySettings
 from ingest.clock import Clock
 from ingest.settings import GatewaySettings, LogSettings, MqttSettings, Section
 from streams.settings import SeriesSettings, WorkerSettings
+
+_PREFIX: Final = "TOCSIN_"
+_IN_A_FILE: Final = "_FILE"
 
 
 class ApiSettings(Section):
@@ -71,6 +82,10 @@ class Settings(BaseSettings):
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
 
 
+class SecretFile:
+    """The type of a variable that names the file of a secret."""
+
+
 class SettingsError(ValueError):
     """Settings that cannot be used. `problems` has one sentence each, with where it stands and what to do."""
 
@@ -90,36 +105,84 @@ def load(path: Path | None = None) -> Settings:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError([f"{file}: not TOML: {error}"]) from error
 
+    secrets, problems = _secrets_in_files()
+    problems += [
+        f"environment: {name}: no such section or key"
+        for name in os.environ
+        if name.startswith(_PREFIX) and not _known(name)
+    ]
+    if problems:
+        raise SettingsError(problems)
+
+    files = {variable for variable, kind in variables() if kind is SecretFile}
+
     class FileSettings(Settings):
         model_config = SettingsConfigDict(toml_file=file if file.exists() else None)
 
-    unknown = [
-        f"environment: {name}: no such section or key"
-        for name in os.environ
-        if name.startswith("TOCSIN_") and not _known(name)
-    ]
-    if unknown:
-        raise SettingsError(unknown)
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *args: Any, **kwargs: Any
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            said, env, *rest = super().settings_customise_sources(settings_cls, *args, **kwargs)
+            env.env_vars = {name: text for name, text in env.env_vars.items() if name.upper() not in files}  # type: ignore[attr-defined]
+            return (said, env, InitSettingsSource(settings_cls, init_kwargs=secrets), *rest)
+
     try:
         return FileSettings()
     except ValidationError as error:
         raise SettingsError([_sentence(file, dict(item)) for item in error.errors()]) from error
 
 
+def variables(model: Any = Settings, prefix: str = _PREFIX) -> Iterator[tuple[str, Any]]:
+    """Every environment variable that sets one value, with the type of the value, and for a secret the one that names its file."""
+    for name, spec in model.model_fields.items():
+        if hasattr(spec.annotation, "model_fields"):
+            yield from variables(spec.annotation, f"{prefix}{name}__".upper())
+            continue
+        yield f"{prefix}{name}".upper(), spec.annotation
+        if spec.annotation is SecretStr:
+            yield f"{prefix}{name}{_IN_A_FILE}".upper(), SecretFile
+
+
+def _secrets_in_files() -> tuple[dict[str, Any], list[str]]:
+    """The secrets whose files the environment names, nested as settings are, and what is wrong with the others."""
+    found: dict[str, Any] = {}
+    problems: list[str] = []
+    for variable, kind in variables():
+        named = os.environ.get(variable + _IN_A_FILE) if kind is SecretStr else None
+        if named is None:
+            continue
+        where = f"environment: {variable}{_IN_A_FILE}"
+        key = variable.removeprefix(_PREFIX).lower().split("__")
+        if variable in os.environ:
+            problems.append(f"{where}: {variable} is set as well; keep one of them")
+            continue
+        try:
+            value = Path(named).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            problems.append(f"{where}: {named}, which should hold {'.'.join(key)}, cannot be read: {why}")
+            continue
+        if not value:
+            problems.append(f"{where}: {named} is empty; it should hold {'.'.join(key)}")
+            continue
+        into = found
+        for part in key[:-1]:
+            into = into.setdefault(part, {})
+        into[key[-1]] = value
+    return found, problems
+
+
 def _known(name: str) -> bool:
-    section, *key = name.removeprefix("TOCSIN_").lower().split("__")
-    model: Any = Settings
-    for part in (section, *key):
-        spec = getattr(model, "model_fields", {}).get(part)
-        if spec is None:
-            return False
-        model = spec.annotation
-    return True
+    """Whether a variable sets a value, or a whole section as JSON."""
+    name = name.upper()
+    return any(name == variable or variable.startswith(name + "__") for variable, _ in variables())
 
 
 def _sentence(file: Path, item: dict[str, Any]) -> str:
     key = ".".join(str(part) for part in item["loc"])
-    variable = "TOCSIN_" + "__".join(str(part) for part in item["loc"]).upper()
-    where = f"environment: {variable}" if variable in os.environ else f"{file}: {key or 'file'}"
+    variable = _PREFIX + "__".join(str(part) for part in item["loc"]).upper()
+    said_in = [name for name in (variable, variable + _IN_A_FILE) if name in os.environ]
+    where = f"environment: {said_in[0]}" if said_in else f"{file}: {key or 'file'}"
     said = "no such key" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
     return f"{where}: {said}"

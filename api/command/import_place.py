@@ -52,7 +52,7 @@ def import_place(
         _leave("nothing to import: name at least one of --grids, --devices and --people", CANNOT)
     stated = _datum(datum)
     files, unreadable = _read(grids, devices, people)
-    ledger = _ledger(settings_or_exit(config).ledger.url)
+    ledger = _ledger(settings_or_exit(config).ledger.address)
     try:
         registry, roster = ledger.registry(), ledger.roster()
         checked = check_place(files, registry, roster, stated)
