@@ -8,8 +8,10 @@ up at the provider before it is sent again (law 3). Whatever happens to this pro
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -30,13 +32,20 @@ from streams.signal import Level
 log = logging.getLogger(__name__)
 WORKERS: Final = 8
 RESERVED: Final = 2  # workers that only red and orange may have
-LEASE: Final = timedelta(seconds=60)  # of real time: longer than any one sending takes
+LEASE: Final = timedelta(seconds=12)  # of real time: how long a notice waits whose sender died
+SETTLED: Final = (
+    6.0  # of these, the seconds a provider may need: nothing is handed over later, or two would hold the same notice
+)
 TRIES: Final = 6
 BACK_OFF: Final = 0.5  # seconds, doubled with every try …
 LONGEST_BACK_OFF: Final = 30.0  # … up to this
 POLL: Final = 0.1  # real seconds: a notice queued by another process waits no longer
 SHORTEST_PAUSE: Final = 0.005
 LEDGER_PAUSE: Final = 1.0
+
+
+class LeaseOver(RuntimeError):
+    """Too late to hand the notice over: somebody else may have it by now. A process that was frozen finds itself here."""
 
 
 class Reporter(Protocol):
@@ -102,6 +111,7 @@ class Sender:
         if not free:
             return POLL  # a worker that ends wakes us
         ordinary = free > RESERVED
+        begun = time.monotonic()
         leased = self._ledger.lease_notices(
             self._clock.now(),
             limit=free - RESERVED if ordinary else free,
@@ -111,7 +121,7 @@ class Sender:
         for notice in leased:
             with self._lock:
                 self._busy += 1
-            pool.submit(self._work, notice)
+            pool.submit(self._work, notice, begun + LEASE.total_seconds() - SETTLED)
         if leased:
             return 0.0  # there may be more
         return self._pause() if ordinary else POLL
@@ -121,9 +131,11 @@ class Sender:
         longest = POLL / min(max(self._clock.speed, 1.0), 10.0)
         return max(self._clock.wait(self._ledger.next_due(), longest), SHORTEST_PAUSE)
 
-    def _work(self, notice: Notice) -> None:
+    def _work(self, notice: Notice, until: float) -> None:
         try:
-            self.deliver(notice)
+            self.deliver(notice, until)
+        except LeaseOver:
+            log.warning("notice is left to whoever holds it now: key=%s", notice.key)
         except LedgerUnavailable as error:
             log.error("notice is left for another try: key=%s why=%s", notice.key, error)
         except Exception:  # whatever it was, the lease runs out and the notice is tried again; the sender goes on
@@ -133,8 +145,11 @@ class Sender:
                 self._busy -= 1
             self._wake.set()
 
-    def deliver(self, notice: Notice) -> None:
-        """One try with one leased notice, to its report. Raises `LedgerUnavailable`; then it is tried again when its lease ends."""
+    def deliver(self, notice: Notice, until: float = math.inf) -> None:
+        """One try with one leased notice, to its report. Raises `LedgerUnavailable`; then it is tried again when its lease ends.
+
+        After `until` (monotonic seconds) nothing is handed over any more: `LeaseOver`.
+        """
         if not self._wanted(notice):
             return
         person, channel = self._roster().person(notice.person), self._channels.get(notice.channel)
@@ -143,22 +158,22 @@ class Sender:
         elif channel is None:
             self._give_up(notice, person, f"the channel {notice.channel} is not in use")
         else:
-            self._report(notice, person, self._try(notice, person, channel))
+            self._report(notice, person, self._try(notice, person, channel, until))
 
     def _wanted(self, notice: Notice) -> bool:
         """Whether the notice is still to be sent: nobody has cancelled it, and no receipt has overtaken us."""
         known = self._ledger.outbox(alert=notice.alert, states=[NoticeState.SENDING], limit=1000)
         return any(n.key == notice.key and n.attempts == notice.attempts for n in known)
 
-    def _try(self, notice: Notice, person: Person, channel: Channel) -> Answer:
+    def _try(self, notice: Notice, person: Person, channel: Channel, until: float) -> Answer:
         breaker = self._breakers[notice.channel]
         with self._lock:
             allowed = breaker.allows(self._clock.now())
         if not allowed:
             return Retry(PROBE_EVERY.total_seconds(), f"{notice.channel} is in trouble and left alone", fault=False)
         try:
-            answer = self._earlier(notice, person, channel) or channel.send(notice, person)
-        except LedgerUnavailable:
+            answer = self._earlier(notice, person, channel) or _hand_over(notice, person, channel, until)
+        except (LedgerUnavailable, LeaseOver):
             raise
         except Exception as error:  # a channel that breaks its promise is in trouble like any provider
             log.exception("channel failed: channel=%s", notice.channel)
@@ -242,3 +257,9 @@ class Sender:
         if self._registry.version != self._ledger.place_version():
             self._registry = self._ledger.registry()
         return self._registry
+
+
+def _hand_over(notice: Notice, person: Person, channel: Channel, until: float) -> Answer:
+    if time.monotonic() > until:
+        raise LeaseOver(notice.key)
+    return channel.send(notice, person)

@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from api.child import Child, ChildFailed, accepts, free_ports
 from ingest.settings import LogSettings, MqttSettings
 
-_LEASH = Path(__file__).with_name("leash.py")
 _HOST = "127.0.0.1"
 _ATTEMPTS = 3
-_READY_WITHIN = 20.0
 
 _ROUTER = """
 id = 0
@@ -52,88 +47,10 @@ class EmbeddedMissing(RuntimeError):
     """The extra `embedded` is not installed."""
 
 
-class BrokerFailed(RuntimeError):
-    """A broker did not come up; the message carries the end of its own log."""
-
-
-def free_ports(count: int) -> list[int]:
-    """Loopback ports that were free a moment ago, all different."""
-    held = [socket.create_server((_HOST, 0)) for _ in range(count)]
-    ports = [int(s.getsockname()[1]) for s in held]
-    for s in held:
-        s.close()
-    return ports
-
-
-class Child:
-    """One program on a leash: it ends when it is stopped, or when this process ends in whatever way."""
-
-    def __init__(
-        self,
-        name: str,
-        command: Sequence[str],
-        log: Path,
-        *,
-        env: Mapping[str, str] | None = None,
-        patience: float = 3.0,
-    ) -> None:
-        """`patience` is how many seconds the program has to end by itself once it was asked to."""
-        self.name, self.log, self._patience = name, log, patience
-        with log.open("ab") as out:
-            # a session of its own: Ctrl-C is for us first, the brokers end after the gateway has drained
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", str(_LEASH), f"{patience:g}", *command],
-                stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True, env=env,
-            )  # fmt: skip
-
-    @property
-    def pid(self) -> int:
-        """The process id of the leash."""
-        return self._process.pid
-
-    def wait_for(self, ports: Sequence[int], within: float = _READY_WITHIN) -> None:
-        """Until every port accepts connections. Raises `BrokerFailed`."""
-        deadline = time.monotonic() + within
-        while not all(_accepts(port) for port in ports):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                tail = self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
-                self.stop()
-                raise BrokerFailed(
-                    f"{self.name} did not listen on {list(ports)} within {within:g} s; its log {self.log} ends: {tail}"
-                )
-            time.sleep(0.02)
-
-    def code(self) -> int | None:
-        """The program's exit code, or None while it runs."""
-        return self._process.poll()
-
-    def ask(self) -> None:
-        """Asks the program to end and does not wait."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-
-    def stop(self) -> None:
-        """Ends the program and its leash; safe to call twice."""
-        self.ask()
-        try:
-            self._process.wait(self._patience + 2)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(5)
-
-
-def _accepts(port: int) -> bool:
-    try:
-        with socket.create_connection((_HOST, port), timeout=0.2):
-            return True
-    except OSError:
-        return False
-
-
 def _untaken(port: int, setting: str) -> None:
     """A port that was asked for must be free: whoever answers there already would be taken for our broker."""
-    if port and _accepts(port):
-        raise BrokerFailed(f"port {port} is taken by another program; stop it, or set {setting} to another port")
+    if port and accepts(port):
+        raise ChildFailed(f"port {port} is taken by another program; stop it, or set {setting} to another port")
 
 
 def _need(module: str) -> None:
@@ -161,16 +78,29 @@ class MqttBroker:
         for attempt in range(1, _ATTEMPTS + 1):
             self.port, self.v4_port = free_ports(2)
             self.port = self._wanted or self.port
-            config = self._directory / "rumqttd.toml"
-            config.write_text(self._config(), encoding="utf-8")
-            command = [sys.executable, "-P", "-m", "iotcore", "--config", str(config), "--log-level", "CRITICAL"]
-            self._child = Child("rumqttd", command, self._directory / "rumqttd.log")
+            (self._directory / "rumqttd.toml").write_text(self._config(), encoding="utf-8")
             try:
-                self._child.wait_for([self.port, self.v4_port])
-                return self
-            except BrokerFailed:  # somebody else may have taken a port meanwhile
+                return self.start_again()
+            except ChildFailed:  # somebody else may have taken a port meanwhile
                 if attempt == _ATTEMPTS:
                     raise
+        return self
+
+    @property
+    def program_pid(self) -> int:
+        """The broker's own process id, 0 while it does not run."""
+        return self._child.program_pid if self._child is not None else 0
+
+    def died(self) -> bool:
+        """Whether it was up and has ended by itself."""
+        return self._child is not None and self._child.code() is not None
+
+    def start_again(self) -> Self:
+        """Up on the ports it had before, without the sessions it held."""
+        config = str(self._directory / "rumqttd.toml")
+        command = [sys.executable, "-P", "-m", "iotcore", "--config", config, "--log-level", "CRITICAL"]
+        self._child = Child("rumqttd", command, self._directory / "rumqttd.log")
+        self._child.wait_for([self.port, self.v4_port])
         return self
 
     def _config(self) -> str:
@@ -203,7 +133,7 @@ class LogBroker:
             self.address = f"{_HOST}:{port}"
             try:
                 return self.start_again()
-            except BrokerFailed:  # somebody else may have taken the port meanwhile
+            except ChildFailed:  # somebody else may have taken the port meanwhile
                 if attempt == _ATTEMPTS:
                     raise
         return self
@@ -220,6 +150,15 @@ class LogBroker:
         self._child = Child("tansu", command, self._directory / "tansu.log")
         self._child.wait_for([int(self.address.rpartition(":")[2])])
         return self
+
+    @property
+    def program_pid(self) -> int:
+        """The broker's own process id, 0 while it does not run."""
+        return self._child.program_pid if self._child is not None else 0
+
+    def died(self) -> bool:
+        """Whether it was up and has ended by itself."""
+        return self._child is not None and self._child.code() is not None
 
     def stop(self) -> None:
         """Ends the broker; what it held is gone."""
@@ -277,6 +216,26 @@ class Brokers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def mqtt_pid(self) -> int:
+        """The process id of the MQTT broker (for drills that kill it)."""
+        return self._mqtt.program_pid
+
+    def log_pid(self) -> int:
+        """The process id of the log."""
+        return self._log.program_pid
+
+    def mqtt_died(self) -> bool:
+        return self._mqtt.died()
+
+    def log_died(self) -> bool:
+        return self._log.died()
+
+    def mqtt_again(self) -> None:
+        self._mqtt.start_again()
+
+    def log_again(self) -> None:
+        self._log.start_again()
 
     def stop(self) -> None:
         """Ends both brokers."""

@@ -1,7 +1,8 @@
 """The embedded stack: both brokers, and gateway, worker and API as child processes around one data directory.
 
-`tocsin up`, `demo`, `replay --headless` and the tests start it. A child that dies is started again with back-off, and a line says why.
-Everything ends with the process that started it, however that ends.
+`tocsin up`, `demo`, `replay --headless` and the tests start it. A part that dies is started again (`api.keeper`), and so is a broker that
+does; a log that died comes back empty, and then the parts begin anew with it. Everything ends with the process that started it, however
+that ends.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,23 +22,20 @@ from typing import Any, Final, Self
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Ledger
 from alerts.roster import Person
-from api.embedded import Brokers, Child, free_ports
+from api.child import ChildFailed, free_ports
+from api.embedded import Brokers
+from api.keeper import Keeper
 from api.settings import Settings
 from api.tally import Tally, caught_up, tally
 from ingest.clock import Clock
-from ingest.log import ensure_topics
+from ingest.log import LogUnavailable, ensure_topics
 from ingest.registry import Device, Grid
 from ingest.settings import LogSettings
 
 log = logging.getLogger(__name__)
-READY_WITHIN: Final = 60.0
-LONGEST_PAUSE: Final = 30.0
+_LOOK_EVERY: Final = 0.2
 PlaceValues = tuple[Sequence[Grid], Sequence[Device], Sequence[Person]]
 Progress = Callable[[str], None]
-
-
-class StackFailed(RuntimeError):
-    """A part of the stack did not come up; the message names it, says where its log is and shows how it ends."""
 
 
 def environment_of(values: Mapping[str, Any], prefix: str = "TOCSIN_") -> dict[str, str]:
@@ -58,18 +55,6 @@ def environment_of(values: Mapping[str, Any], prefix: str = "TOCSIN_") -> dict[s
 def _merged(values: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     both = {**values, **over}
     return {k: _merged(values[k], v) if isinstance(v, Mapping) and k in values else v for k, v in both.items()}
-
-
-@dataclass(slots=True)
-class Part:
-    """One child process of the stack and how often it had to be started."""
-
-    name: str
-    command: list[str]
-    child: Child | None = None
-    starts: int = 0
-    failures: int = 0  # times in a row that it died before it was ready
-    not_before: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +79,14 @@ class Stack:
         self.plan = plan
         self._progress = progress
         own = plan.settings
-        self._brokers = Brokers(
+        self.brokers = Brokers(
             data_dir / "brokers",
             mqtt_port=own.mqtt.port if own else 0,
             log_port=int(own.log.brokers.rpartition(":")[2]) if own else 0,
         )
-        self._parts: dict[str, Part] = {}
-        self._env: dict[str, str] = {}
+        self._keeper = Keeper(data_dir)
         self._halt = threading.Event()
-        self._keeper: threading.Thread | None = None
+        self._watch: threading.Thread | None = None
         self.settings: Settings
         self.ledger: Ledger
         self.clock = Clock()
@@ -120,12 +104,9 @@ class Stack:
         self.stop()
 
     def _start(self) -> Self:
-        for folder in ("log", "ready"):
-            (self.data_dir / folder).mkdir(parents=True, exist_ok=True)
         self._progress("brokers")
-        self._brokers.__enter__()
+        self.brokers.__enter__()
         values = self._values()
-        self._env = environment_of(values)
         base = self.plan.settings.model_dump() if self.plan.settings else {}
         self.settings = Settings.model_validate(_merged(base, values))
         self.ledger = open_ledger(self.settings.ledger.url)
@@ -134,20 +115,20 @@ class Stack:
         asyncio.run(ensure_topics(self.settings.log))
         self.clock = self.settings.clock.clock()
         for name in self.plan.parts:
-            self._parts[name] = Part(name, self._command(name))
-            self._run(self._parts[name])
+            self._keeper.add(name, name, self._environment(values), options=self._options())
+        self._keeper.start()
         for name in self.plan.parts:
             self._progress(name)
-            self._await_ready(self._parts[name])
-        self._keeper = threading.Thread(target=self._keep, name="stack-keeper", daemon=True)
-        self._keeper.start()
+            self._keeper.await_ready(name)
+        self._watch = threading.Thread(target=self._watch_brokers, name="brokers", daemon=True)
+        self._watch.start()
         return self
 
     def _values(self) -> dict[str, Any]:
         origin = self.plan.clock_origin
         values: dict[str, dict[str, Any]] = {
-            "mqtt": {"host": "127.0.0.1", "port": self._brokers.mqtt_port},
-            "log": {"brokers": self._brokers.kafka, "idempotent": False},
+            "mqtt": {"host": "127.0.0.1", "port": self.brokers.mqtt_port},
+            "log": {"brokers": self.brokers.kafka, "idempotent": False},
             # the embedded MQTT broker hands out few messages at a time and waits for their acknowledgement
             "gateway": {"pace": 0.0},
             # the embedded log lets a group gather for as long as its session may be silent: short sessions start and mend it soon
@@ -165,60 +146,38 @@ class Stack:
             values["clock"] = {"origin": origin, "speed": self.plan.clock_speed, "gate": str(gate)}
         return _merged(values, self.plan.overrides)
 
-    def _command(self, name: str) -> list[str]:
-        config = ["--config", str(self.plan.config.absolute())] if self.plan.config else []
-        return [sys.executable, "-m", "api.command.process", name, *config, "--ready-file", str(self._ready(name))]
+    def _options(self) -> tuple[str, ...]:
+        return ("--config", str(self.plan.config.absolute())) if self.plan.config else ()
 
-    def _ready(self, name: str) -> Path:
-        return self.data_dir.absolute() / "ready" / name
-
-    def _run(self, part: Part) -> None:
-        self._ready(part.name).unlink(missing_ok=True)
-        part.starts += 1
+    def _environment(self, values: Mapping[str, Any]) -> dict[str, str]:
         own = self.plan.settings is not None
-        env = {**{k: v for k, v in os.environ.items() if own or not k.startswith("TOCSIN_")}, **self._env}
-        part.child = Child(part.name, part.command, self.data_dir / "log" / f"{part.name}.log", env=env, patience=12.0)
+        return {**{k: v for k, v in os.environ.items() if own or not k.startswith("TOCSIN_")}, **environment_of(values)}
 
-    def _await_ready(self, part: Part) -> None:
-        deadline = time.monotonic() + READY_WITHIN
-        while not self._ready(part.name).exists():
-            if part.child is None or part.child.code() is not None or time.monotonic() > deadline:
-                path = self.data_dir / "log" / f"{part.name}.log"
-                tail = path.read_text(encoding="utf-8", errors="replace")[-1500:]
-                raise StackFailed(
-                    f"the {part.name} did not come up within {READY_WITHIN:g} s; its log {path} ends:\n{tail}"
-                )
-            time.sleep(0.02)
-
-    def _keep(self) -> None:
-        """Start again what died, until the stack stops: at once when it had been ready, after ever longer pauses when it never was."""
-        while not self._halt.wait(0.1):
-            now = time.monotonic()
-            for part in self._parts.values():
-                code = part.child.code() if part.child else None
-                if part.child is not None and code is not None:
-                    part.failures = 0 if self._ready(part.name).exists() else part.failures + 1
-                    pause = min(0.5 * 2 ** (part.failures - 1), LONGEST_PAUSE) if part.failures else 0.0
+    def _watch_brokers(self) -> None:
+        """Start a broker again that died. A log comes back empty, and its readers hold offsets that are no more: they begin anew."""
+        while not self._halt.wait(_LOOK_EVERY):
+            try:
+                if self.brokers.mqtt_died():
                     log.warning(
-                        "the %s ended with code %s; it starts again in %.1f s (see %s)",
-                        part.name,
-                        code,
-                        pause,
-                        part.child.log,
+                        "the embedded MQTT broker died and starts again; what it held for its subscribers is lost"
                     )
-                    part.child.stop()
-                    part.child, part.not_before = None, now + pause
-                if part.child is None and now >= part.not_before and not self._halt.is_set():
-                    self._run(part)
+                    self.brokers.mqtt_again()
+                if self.brokers.log_died():
+                    log.error("the embedded log died and starts again empty: what was in flight is lost")
+                    self.brokers.log_again()
+                    asyncio.run(ensure_topics(self.settings.log))
+                    for name in self._keeper.names:
+                        self._keeper.again(name)
+            except (ChildFailed, LogUnavailable) as error:
+                log.error("a broker did not come back, trying again: %s", error)
 
     def pid(self, name: str) -> int:
         """The process id of a part (for drills that kill it)."""
-        child = self._parts[name].child
-        return child.pid if child else 0
+        return self._keeper.pid(name)
 
     def starts(self, name: str) -> int:
         """How often a part was started."""
-        return self._parts[name].starts
+        return self._keeper.starts(name)
 
     @property
     def api_url(self) -> str:
@@ -235,18 +194,13 @@ class Stack:
     def stop(self) -> None:
         """Stop the parts (downstream last), then the brokers. Safe to call twice."""
         self._halt.set()
-        if self._keeper is not None:
-            self._keeper.join(5)
-        running = [part.child for part in self._parts.values() if part.child is not None]
-        for child in running:
-            child.ask()
-        for child in running:
-            child.stop()
-        self._parts.clear()
+        if self._watch is not None:
+            self._watch.join(10)
+        self._keeper.stop()
         if hasattr(self, "ledger"):
             self.ledger.close()
             del self.ledger
-        self._brokers.stop()
+        self.brokers.stop()
 
 
 async def _drained(settings: LogSettings, published: int, timeout: float) -> bool:

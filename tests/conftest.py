@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.embedded import Child, LogBroker, MqttBroker, free_ports
+from api.child import Child, free_ports
+from api.embedded import LogBroker, MqttBroker
 from ingest.settings import LogSettings, MqttSettings
 
 

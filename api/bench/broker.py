@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from api.embedded import Child, MqttBroker, free_ports
+from api.child import Child, free_ports
+from api.embedded import MqttBroker
 
 EMBEDDED: Final = "embedded rumqttd"
 MOSQUITTO: Final = """

@@ -21,6 +21,7 @@ from alerts.alert import Alert, Handling, NoticeState
 from alerts.ledger.port import Filter, Ledger
 from alerts.policy import load_policies
 from alerts.words import load_words
+from api.child import ChildFailed, free_ports
 from api.command.process import MISSING, tell_log
 from api.county.account import Run, Told, account
 from api.county.county import County, county
@@ -28,8 +29,9 @@ from api.county.crew import Crew
 from api.county.simulator import Simulator
 from api.county.story import fire_of
 from api.county.telephone import TelephoneNetwork
-from api.embedded import BrokerFailed, EmbeddedMissing, free_ports
-from api.stack import Plan, Stack, StackFailed
+from api.embedded import EmbeddedMissing
+from api.keeper import PartFailed
+from api.stack import Plan, Stack
 
 POLICIES: Final = Path(__file__).parents[1] / "county" / "policies.toml"
 SID: Final = "ACdemo00000000000000000000000000000"
@@ -161,7 +163,7 @@ def demo(
             finished = show.watch(reached(until) if headless else lambda _: False, halt)
             if as_json:
                 typer.echo(json.dumps(show.account(), ensure_ascii=False))
-    except (EmbeddedMissing, BrokerFailed, StackFailed) as error:
+    except (EmbeddedMissing, ChildFailed, PartFailed) as error:
         console.print(f"[red]the demo cannot start:[/red] {error}")
         raise typer.Exit(MISSING) from error
     if headless and not finished:

@@ -1,4 +1,4 @@
-"""`tocsin gateway`, `tocsin worker`, `tocsin api`: one process each, ended by SIGTERM or Ctrl-C after it has drained.
+"""`tocsin gateway`, `tocsin worker`, `tocsin sender`, `tocsin api`: one process each, ended by SIGTERM or Ctrl-C after it has drained.
 
 The stack starts them as `python -m api.command.process NAME`, which loads nothing of the other verbs.
 """
@@ -81,6 +81,11 @@ def worker(config: Config = None, ready_file: ReadyFile = None) -> None:
     serve("worker", config, ready_file)
 
 
+def sender(config: Config = None, ready_file: ReadyFile = None) -> None:
+    """Send notices and climb, where workers do not (worker.sends = false). 发送"""
+    serve("sender", config, ready_file)
+
+
 def api(config: Config = None, ready_file: ReadyFile = None) -> None:
     """Serve the page, REST and the live stream. 接口"""
     serve("api", config, ready_file)
@@ -88,6 +93,6 @@ def api(config: Config = None, ready_file: ReadyFile = None) -> None:
 
 if __name__ == "__main__":
     alone = typer.Typer(add_completion=False)
-    for verb in (gateway, worker, api):
+    for verb in (gateway, worker, sender, api):
         alone.command()(verb)
     alone()

@@ -18,9 +18,11 @@ from rich.console import Console
 
 from alerts.alert import NoticeState
 from alerts.ledger.port import Filter, Ledger
+from api.child import ChildFailed
 from api.command.process import CANNOT, MISSING, Config, settings_or_exit, tell_log
 from api.county.publisher import NoBroker, Publisher
-from api.embedded import BrokerFailed, EmbeddedMissing
+from api.embedded import EmbeddedMissing
+from api.keeper import PartFailed
 from api.replay.account import alert_line
 from api.replay.guess import SAMPLE, guess
 from api.replay.mapping import BadMapping, Mapping, bind, load_mapping
@@ -28,7 +30,7 @@ from api.replay.place import place_of
 from api.replay.player import beginning_at, play
 from api.replay.reading import Recording, Survey, auto_speed
 from api.replay.table import BadTable, open_table
-from api.stack import Plan, Stack, StackFailed
+from api.stack import Plan, Stack
 from ingest.clock import Clock
 from ingest.settings import MqttSettings
 
@@ -78,7 +80,7 @@ def replay(
     except (BadTable, BadMapping, ValueError) as error:
         say(f"cannot replay: {error}")
         raise typer.Exit(CANNOT) from error
-    except (NoBroker, EmbeddedMissing, BrokerFailed, StackFailed) as error:
+    except (NoBroker, EmbeddedMissing, ChildFailed, PartFailed) as error:
         say(f"cannot replay: {error}")
         raise typer.Exit(MISSING) from error
 

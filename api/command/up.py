@@ -10,9 +10,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from api.child import ChildFailed
 from api.command.process import MISSING, Config, settings_or_exit, tell_log
-from api.embedded import BrokerFailed, EmbeddedMissing
-from api.stack import Plan, Stack, StackFailed
+from api.embedded import EmbeddedMissing
+from api.keeper import PartFailed
+from api.stack import Plan, Stack
 
 
 def up(
@@ -38,6 +40,6 @@ def up(
                 )
             console.print("Ctrl-C ends it.")
             done.wait()
-    except (EmbeddedMissing, BrokerFailed, StackFailed) as error:
+    except (EmbeddedMissing, ChildFailed, PartFailed) as error:
         console.print(f"[red]cannot start:[/red] {error}")
         raise typer.Exit(MISSING) from error

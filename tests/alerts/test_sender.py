@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from alerts.ledger import open_ledger
 from alerts.ledger.port import Ledger, LedgerUnavailable
 from alerts.policy import load_policies
 from alerts.roster import Person
-from alerts.sender import RESERVED, TRIES, WORKERS, Sender
+from alerts.sender import RESERVED, TRIES, WORKERS, LeaseOver, Sender
 from alerts.settings import TwilioSettings
 from alerts.words import load_words
 from api.county.lines import Fault, Kind
@@ -319,3 +320,13 @@ def test_an_unclear_end_reaches_the_person_once(ledger: Ledger, kind: Kind, sent
         with running(sender(ledger, 20, **{name: channel})):
             until(lambda: outbox(ledger)["0123456789ab"].state is NoticeState.SENT)
         assert [line.sid for line in network.lines(kind)] == [outbox(ledger)["0123456789ab"].provider_id]
+
+
+def test_a_sender_that_was_frozen_past_its_lease_hands_nothing_over(ledger: Ledger) -> None:
+    channel = Scripted()
+    queue(ledger, notice())
+    with pytest.raises(LeaseOver):
+        sender(ledger, sms=channel).deliver(leased(ledger), until=time.monotonic())
+    assert channel.sent == []
+    sender(ledger, sms=channel).deliver(leased(ledger, NOW + 61 * SECOND))
+    assert channel.sent == ["n1"]

@@ -14,7 +14,8 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import pytest
 
-from api.embedded import BrokerFailed, Brokers, Child, EmbeddedMissing, LogBroker, MqttBroker, free_ports
+from api.child import Child, ChildFailed, free_ports
+from api.embedded import Brokers, EmbeddedMissing, LogBroker, MqttBroker
 from ingest.log import ensure_topics
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +42,7 @@ def gone(port: int, within: float = 10) -> bool:
 def test_a_port_that_somebody_else_has_is_named_and_not_taken_for_ours(which: str, setting: str) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
-        pytest.raises(BrokerFailed, match=f"port {taken.getsockname()[1]} is taken.*{setting}"),
+        pytest.raises(ChildFailed, match=f"port {taken.getsockname()[1]} is taken.*{setting}"),
         Brokers(**{which: taken.getsockname()[1]}),
     ):
         pass
@@ -105,7 +106,7 @@ def test_brokers_end_when_their_starter_is_killed() -> None:
 
 def test_a_broker_that_does_not_come_up_is_quoted(tmp_path: Path) -> None:
     child = Child("broken", [sys.executable, "-c", "raise SystemExit('no such option')"], tmp_path / "log")
-    with pytest.raises(BrokerFailed, match=r"broken did not listen on .* ends: no such option"):
+    with pytest.raises(ChildFailed, match=r"broken did not listen on .* ends: no such option"):
         child.wait_for(free_ports(1), within=10)
 
 

@@ -11,11 +11,11 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from api.child import free_ports
 from api.county.county import county
 from api.county.publisher import NoBroker, Publisher
 from api.county.simulator import Simulator, tell
 from api.county.story import Message, fire_of, story
-from api.embedded import free_ports
 from ingest.clock import Clock
 from ingest.settings import MqttSettings
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from aiokafka.errors import KafkaError
 
 from api.county.county import county
 from api.county.publisher import Publisher
@@ -61,3 +62,21 @@ def test_what_is_published_while_the_gateway_is_killed_is_in_the_log_all_the_sam
         pid = stack.pid("gateway")
         assert pid != first
     assert eventually(lambda: not alive(pid))
+
+
+def test_a_broker_that_dies_is_started_again_and_messages_flow_once_more(tmp_path: Path) -> None:
+    place = county(3)
+    with Stack(tmp_path, Plan(("gateway",), (place.grids, place.devices, place.people), partitions=2)) as stack:
+        for broker in (stack.brokers.mqtt_pid, stack.brokers.log_pid):
+            os.kill(broker(), signal.SIGKILL)
+
+            def kept(broker: Callable[[], int] = broker) -> bool:
+                with Publisher(stack.settings.mqtt, "test") as publisher:
+                    publisher.publish("tocsin/gw/d/telemetry", b'{"v":1}')
+                    publisher.flush(2)
+                try:
+                    return stack.tally().kept > 0
+                except KafkaError:  # the log is on its way back
+                    return False
+
+            assert eventually(kept, 40)

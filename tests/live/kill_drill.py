@@ -24,7 +24,7 @@ from alerts.ledger.port import Filter
 from alerts.roster import Person
 from api.county.lines import Kind
 from api.county.telephone import TelephoneNetwork, nobody_answers
-from api.embedded import free_ports
+from api.child import free_ports
 from api.stack import Plan, Stack
 from ingest.registry import Device, Grid, GridLevel
 
