@@ -113,6 +113,9 @@ def _new_topic(p: TopicPlan, settings: LogSettings) -> NewTopic:
         configs = {"cleanup.policy": "compact", "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1"}
     else:
         configs = {"cleanup.policy": "delete", "retention.ms": str(settings.retention_days * 86_400_000)}
+    # The broker dates records: a device's clock that is years off would otherwise be refused, or would keep a segment for ever. The
+    # device's own time travels inside.
+    configs |= {"message.timestamp.type": "LogAppendTime", "min.insync.replicas": str(settings.min_insync)}
     return NewTopic(str(p.name), p.partitions, settings.replication, topic_configs=configs)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 
 class Section(BaseModel):
@@ -42,8 +42,17 @@ class LogSettings(Section):
     brokers: str = Field("127.0.0.1:9092", title="host:port, comma separated")
     partitions: int = Field(12, ge=1)
     replication: int = Field(1, ge=1)
+    min_insync: int = Field(1, ge=1, title="Replicas that must have a record before it counts as written (acks=all)")
     retention_days: int = Field(7, ge=1)
     idempotent: bool = Field(True, title="Idempotent producer; the embedded broker cannot, Kafka should")
+
+    @model_validator(mode="after")
+    def _enough_replicas(self) -> LogSettings:
+        if self.min_insync > self.replication:
+            raise ValueError(
+                f"min_insync is {self.min_insync} and there are only {self.replication} replicas: nothing could be written"
+            )
+        return self
 
 
 class GatewaySettings(Section):

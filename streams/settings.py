@@ -18,6 +18,9 @@ class WorkerSettings(Section):
     stall_limit: float = Field(
         30.0, gt=0, title="Seconds of lag without movement after which the process leaves to be restarted"
     )
+    sends: bool = Field(
+        True, title="Whether this worker also sends notices and climbs; false where `tocsin sender` does"
+    )
     session_timeout: float = Field(6.0, gt=0)
     heartbeat: float = Field(1.5, gt=0)
 
