@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import struct
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from ingest.log import Record
 from ingest.settings import LogSettings
 from ingest.topics import Topic
+from streams.recovery import Reach
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +46,10 @@ class Shelf:
         found = await asking.end_offsets([TopicPartition(str(t), p) for t, p in places])
         return {(Topic(tp.topic), tp.partition): end for tp, end in found.items()}
 
-    async def starts(self, group: str, places: Sequence[tuple[Topic, int]]) -> dict[tuple[Topic, int], int]:
-        """Where a consumer group goes on: its committed offset, or the first one that the log still has."""
+    async def reach(
+        self, group: str, places: Sequence[tuple[Topic, int]], back: float
+    ) -> dict[tuple[Topic, int], Reach]:
+        """Where each partition begins and ends, what the group has committed there, and where it stood `back` seconds ago."""
         partitions = [TopicPartition(str(t), p) for t, p in places]
         admin = AIOKafkaAdminClient(bootstrap_servers=self._log.brokers)
         await admin.start()
@@ -53,9 +57,18 @@ class Shelf:
             committed = await admin.list_consumer_group_offsets(group, partitions=partitions)
         finally:
             await admin.close()
-        begin = await (await self._asked()).beginning_offsets(partitions)
-        said = {tp: at.offset for tp, at in committed.items()}
-        return {(Topic(tp.topic), tp.partition): max(said.get(tp, -1), begin[tp]) for tp in partitions}
+        asking, then = await self._asked(), int((time.time() - back) * 1000)
+        begin, end = await asking.beginning_offsets(partitions), await asking.end_offsets(partitions)
+        since = await asking.offsets_for_times(dict.fromkeys(partitions, then))
+        return {
+            (Topic(tp.topic), tp.partition): Reach(
+                begin[tp],
+                end[tp],
+                committed[tp].offset if tp in committed else -1,
+                at.offset if (at := since.get(tp)) is not None and at.offset >= 0 else end[tp],
+            )
+            for tp in partitions
+        }
 
     async def newest(self, numbers: Sequence[int]) -> Mapping[int, bytes]:
         """The newest whole snapshot of each partition that has one."""

@@ -13,7 +13,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -28,6 +27,8 @@ from streams import signal as signals
 from streams.app import GROUP
 from streams.calls import Keywords
 from streams.detectors.pack import BrokenSnapshot
+from streams.held import FLUSH, Held
+from streams.recovery import Reach
 from streams.rules import Rules
 from streams.shelf import Shelf, pieces
 from streams.signal import Signal
@@ -38,34 +39,9 @@ logger = logging.getLogger(__name__)
 _AT_ONCE: Final = (
     2000  # rows behind a snapshot that are read at once; more come through the consumer, which reads them anyway
 )
+_LOOK_BACK: Final = 60.0  # seconds that a reader without a state goes back
 _KEPT_RAW: Final = 300_000  # bytes of an undigested record that a dead letter keeps
-_FLUSH: Final = 500
 _TRUSTED: Final = 3  # times that a state may fail to load for reasons of our own
-
-
-@dataclass(slots=True)
-class Held:
-    """A ward in hand. The lock keeps records, timers and snapshots of one partition from meeting in the middle."""
-
-    ward: Ward
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    loaded: asyncio.Event = field(default_factory=asyncio.Event)
-    pending: list[Record] = field(default_factory=list)  # said, but not yet in the log
-    writing: asyncio.Lock = field(
-        default_factory=asyncio.Lock
-    )  # one write at a time, in the order in which it was said
-    shipping: asyncio.Task[None] | None = None
-    seen: dict[Topic, int] = field(default_factory=dict)  # the next offset that the consumer owes us
-    ends: dict[Topic, int] = field(default_factory=dict)  # where the log ended at the last look
-    looked_at: float = -1e9  # when that was (monotonic)
-    enrolled: int | None = None  # version of the registry
-    due: datetime | None = None  # when the ward wants to speak next
-    changed: bool = False
-
-    def caught_up(self, now: float, within: float = 3.0) -> bool:
-        """Whether everything that was in the log a moment ago is applied: only then may a timer say that something is missing."""
-        behind = (self.ward.applied.get(topic, -1) + 1 < end for topic, end in self.ends.items())
-        return self.loaded.is_set() and now - self.looked_at < within and not any(behind)
 
 
 class Wards:
@@ -123,13 +99,10 @@ class Wards:
 
     async def _load_once(self, mine: dict[int, Held], *, trusted: bool) -> None:
         started, places = time.monotonic(), [(topic, number) for number in mine for topic in INPUTS]
-        snapshots, starts = await self._shelf.newest(list(mine)), await self._shelf.starts(GROUP, places)
+        snapshots = await self._shelf.newest(list(mine)) if trusted else {}
         if not trusted:
-            logger.error(
-                "the state of partitions %s is left behind; starting fresh from the committed offsets", sorted(mine)
-            )
-            snapshots = {}
-        ends = await self._shelf.ends(places)
+            logger.error("the state of partitions %s is left behind; starting fresh, a minute back", sorted(mine))
+        reach = await self._shelf.reach(GROUP, places, _LOOK_BACK)
         for number, held in mine.items():
             if held.loaded.is_set() or self.held.get(number) is not held:
                 continue
@@ -137,23 +110,39 @@ class Wards:
                 held.ward = Ward(number, self._partitions, self.rules, self._keywords)
                 self._restore(held, snapshots.get(number))
                 for topic in INPUTS:
-                    held.ward.applied.setdefault(topic, starts[topic, number] - 1)
-                    held.seen[topic] = starts[topic, number]
-                    following, end = held.ward.applied[topic] + 1, ends[topic, number]
-                    if following < end <= following + _AT_ONCE:
-                        await self._fill(held, topic, end)
-                await self._flush(held)
+                    await self._begin(held, topic, reach[topic, number])
+                await held.flush(self._writer)
                 if number not in snapshots:
                     await self._save(held)  # so that a crash before the first snapshot leaves no hole either
                 self._note(held)
                 held.loaded.set()
         self.woken.set()
-        logger.info(
-            "partitions %s loaded in %.0f ms, %d with a snapshot",
-            sorted(mine),
-            1000 * (time.monotonic() - started),
-            len(snapshots),
-        )
+        took = 1000 * (time.monotonic() - started)
+        logger.info("partitions %s loaded in %.0f ms, %d with a snapshot", sorted(mine), took, len(snapshots))
+
+    async def _begin(self, held: Held, topic: Topic, reach: Reach) -> None:
+        """From where this topic is read on, and the little that is missing up to its end."""
+        applied = held.ward.applied.setdefault(topic, reach.fresh)
+        if reach.shorter(applied):
+            self._begin_anew(held, topic, reach.end)
+        held.seen[topic] = reach.owed
+        following = held.ward.applied[topic] + 1
+        if following < reach.end <= following + _AT_ONCE:
+            await self._fill(held, topic, reach.end)
+
+    def _begin_anew(self, held: Held, topic: Topic, end: int) -> None:
+        """The log is not the one that the state was made from: its records were never seen, whatever their offsets say."""
+        logger.error(
+            "%s/%d ends at %d although offset %d was applied: it was replaced or cut off; reading what it holds",
+            topic, held.ward.number, end, held.ward.applied[topic],
+        )  # fmt: skip
+        held.ward.applied[topic] = -1
+        held.seen[topic], held.changed = 0, True
+
+    async def replaced(self, held: Held, topic: Topic) -> None:
+        """Begin anew with a topic that ends before what was applied."""
+        async with held.lock:
+            self._begin_anew(held, topic, held.ends[topic])
 
     def _restore(self, held: Held, raw: bytes | None) -> None:
         if raw is None:
@@ -162,7 +151,7 @@ class Wards:
             held.ward.restore(raw)
         except BrokenSnapshot:
             logger.exception(
-                "partition %d: its snapshot cannot be used; starting fresh from the committed offsets", held.ward.number
+                "partition %d: its snapshot cannot be used; starting fresh, a minute back", held.ward.number
             )
 
     # -- records -----------------------------------------------------------------------------------------------------
@@ -187,7 +176,7 @@ class Wards:
                 await self._fill(held, topic, offset)
             if offset > held.ward.applied[topic]:
                 self._apply(held, topic, offset, raw)
-            await self._ship(held)
+            await held.ship(self._writer)
             held.seen[topic] = max(held.seen.get(topic, 0), offset + 1)
             self._note(held)
 
@@ -201,7 +190,7 @@ class Wards:
         """Read the end of a topic that the consumer does not bring."""
         async with held.lock:
             await self._fill(held, topic, held.ends[topic])
-            await self._flush(held)
+            await held.flush(self._writer)
             self._note(held)
 
     async def say(self, held: Held, said: Callable[[], list[Signal]]) -> int:
@@ -211,7 +200,7 @@ class Wards:
             self._queue(held, spoken)
             held.changed = True
             self._note(held)
-            await self._ship(held)
+            await held.ship(self._writer)
             return len(spoken)
 
     async def _fill(self, held: Held, topic: Topic, stop: int) -> None:
@@ -220,8 +209,8 @@ class Wards:
         async for entry in self._shelf.span(topic, number, following, stop):
             self._apply(held, topic, entry.offset, entry.value)
             read += 1
-            if len(held.pending) >= _FLUSH:
-                await self._flush(held)
+            if len(held.pending) >= FLUSH:
+                await held.flush(self._writer)
         held.ward.applied[topic] = max(held.ward.applied[topic], stop - 1)
         self.counts["reread"] += read
         logger.info("%s/%d: %d records from offset %d on read again", topic, number, read, following)
@@ -250,25 +239,10 @@ class Wards:
         letter = Rejected("undigested", raw[:_KEPT_RAW], f"{topic}/{number}", self._clock.now(), "", reason[:500] + cut)
         return Record(Topic.DEADLETTERS, number, encode(letter))
 
-    async def _ship(self, held: Held) -> None:
-        """Write what is pending beside what comes next; when too much is, wait for it."""
-        if len(held.pending) >= _FLUSH:
-            await self._flush(held)
-        elif held.pending and (held.shipping is None or held.shipping.done()):
-            held.shipping = asyncio.create_task(self._flush(held))
-
-    async def _flush(self, held: Held) -> None:
-        """Until nothing is pending. Only what the log has said yes to is forgotten."""
-        async with held.writing:
-            while held.pending:
-                batch = list(held.pending)
-                await self._writer.write(batch)
-                del held.pending[: len(batch)]
-
     async def settled(self) -> None:
         """Returns when all that was said so far is in the log."""
         for held in list(self.held.values()):
-            await self._flush(held)
+            await held.flush(self._writer)
 
     def _note(self, held: Held) -> None:
         """Keep when the ward wants to speak, and wake the timers when that is earlier than they think."""
@@ -283,7 +257,7 @@ class Wards:
         if not held.loaded.is_set() or not held.changed:
             return 0
         async with held.lock:
-            await self._flush(held)
+            await held.flush(self._writer)
             return await self._save(held)
 
     async def _save(self, held: Held) -> int:

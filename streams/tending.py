@@ -11,10 +11,11 @@ from typing import Final
 from ingest.clock import Clock
 from ingest.registry import Registry
 from streams.guard import LEAVE_STALLED, Leave
+from streams.held import Held
 from streams.rules import InvalidRules, RulesFile
 from streams.settings import WorkerSettings
 from streams.shelf import Shelf
-from streams.state import Held, Wards
+from streams.state import Wards
 from streams.ward import INPUTS
 from streams.watchdog import Watchdog
 
@@ -28,9 +29,19 @@ _SNAPSHOT_RATE: Final = 200_000  # bytes a second that snapshots may put into th
 class Tending:
     """The loops of a worker. Each runs until `stop` and survives a log that is away."""
 
-    def __init__(self, wards: Wards, shelf: Shelf, *, clock: Clock, worker: WorkerSettings, leave: Leave) -> None:
+    def __init__(
+        self,
+        wards: Wards,
+        shelf: Shelf,
+        *,
+        clock: Clock,
+        worker: WorkerSettings,
+        leave: Leave,
+        looked: Callable[[], object] = lambda: None,
+    ) -> None:
         self._wards, self._shelf, self._clock, self._worker, self._leave = wards, shelf, clock, worker, leave
         self._watchdog = Watchdog(worker.stall_limit)
+        self._looked = looked  # called before every look at the log's end: who calls no more has a watchdog that sleeps
         self._still: dict[tuple[int, str], tuple[int, int]] = {}
 
     async def timers(self, stop: asyncio.Event) -> None:
@@ -61,6 +72,7 @@ class Tending:
     async def ends(self, stop: asyncio.Event, others: Callable[[], Mapping[str, tuple[int, int]]]) -> None:
         """Look where the log ends: for the timers, for a tail that the consumer passed over, and for the watchdog."""
         while not stop.is_set():
+            self._looked()
             mine = {number: held for number, held in self._wards.held.items() if held.loaded.is_set()}
             if mine:
                 ends = await asyncio.wait_for(self._shelf.ends([(t, n) for n in mine for t in INPUTS]), 10)
@@ -73,21 +85,26 @@ class Tending:
             await _either(stop, _LOOK_EVERY)
 
     async def _tails(self, mine: Mapping[int, Held]) -> None:
+        """A tail that the consumer does not bring, and a log that is shorter than what was applied: believed when they stay so."""
         for number, held in mine.items():
             for topic in INPUTS:
                 following, end = held.ward.applied[topic] + 1, held.ends[topic]
                 known, looks = self._still.get((number, topic), (-1, 0))
-                looks = looks + 1 if following < end and known == following else 0
+                looks = looks + 1 if following != end and known == following else 0
                 self._still[number, topic] = (following, looks)
-                if looks >= _TAIL_AFTER:
-                    logger.warning(
-                        "%s/%d: the consumer does not bring offsets %d to %d; reading them",
-                        topic,
-                        number,
-                        following,
-                        end - 1,
-                    )
-                    await self._wards.catch_up(held, topic)
+                if looks < _TAIL_AFTER:
+                    continue
+                if following > end:
+                    await self._wards.replaced(held, topic)
+                    continue
+                logger.warning(
+                    "%s/%d: the consumer does not bring offsets %d to %d; reading them",
+                    topic,
+                    number,
+                    following,
+                    end - 1,
+                )
+                await self._wards.catch_up(held, topic)
 
     def _watch(self, mine: Mapping[int, Held], others: Mapping[str, tuple[int, int]]) -> None:
         positions = dict(others)

@@ -33,7 +33,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
 IMPURE = frozenset({"time", "random", "socket", "os", "threading", "asyncio", "subprocess", "secrets"})
 EDGES = (
     "ingest/mqtt.py", "ingest/lane.py", "ingest/log.py", "ingest/doors.py", "ingest/clock.py", "ingest/wal.py",
-    "streams/app.py", "streams/agents.py", "streams/guard.py", "streams/state.py", "streams/watchdog.py", "streams/worker.py",
+    "streams/app.py", "streams/agents.py", "streams/guard.py", "streams/state.py", "streams/held.py", "streams/watchdog.py", "streams/worker.py",
     "streams/batches.py", "streams/shelf.py", "streams/tending.py",
     "streams/series/influx.py", "streams/series/embedded.py",
     "alerts/ledger", "alerts/sender.py", "alerts/ticker.py", "alerts/channels",

@@ -22,6 +22,7 @@ from ingest.topics import Topic, partition_of
 from streams import signal as signals
 from streams.calls import load_keywords
 from streams.detectors.pack import BrokenSnapshot
+from streams.recovery import Reach
 from streams.rules import Rules, parse_rules
 from streams.shelf import CHUNK, Entry, joined, pieces
 from streams.signal import Signal
@@ -69,6 +70,7 @@ class Log:
         self.committed: dict[tuple[Topic, int], int] = {}
         self.begin: dict[tuple[Topic, int], int] = defaultdict(int)
         self.away = False
+        self.minute = 0  # records that the log took in the last minute
         self.spans: list[tuple[Topic, int, int]] = []
 
     def put(self, topic: Topic, *values: bytes) -> None:
@@ -90,8 +92,11 @@ class Log:
     async def ends(self, places: Iterable[tuple[Topic, int]]) -> dict[tuple[Topic, int], int]:
         return {place: len(self.records[place]) for place in places}
 
-    async def starts(self, group: str, places: Sequence[tuple[Topic, int]]) -> dict[tuple[Topic, int], int]:
-        return {place: max(self.committed.get(place, -1), self.begin[place]) for place in places}
+    async def reach(
+        self, group: str, places: Sequence[tuple[Topic, int]], back: float
+    ) -> dict[tuple[Topic, int], Reach]:
+        earlier = {p: max(self.committed.get(p, len(self.records[p])) - self.minute, 0) for p in places}
+        return {p: Reach(self.begin[p], len(self.records[p]), self.committed.get(p, -1), earlier[p]) for p in places}
 
     async def newest(self, numbers: Sequence[int]) -> dict[int, bytes]:
         found = {n: joined(self.records[Topic.SNAPSHOTS, n]) for n in numbers}
@@ -433,3 +438,36 @@ def test_what_was_said_but_not_written_before_a_kill_is_said_again(saved: bool) 
     before, after = asyncio.run(asyncio.wait_for(scene(), 20))
     assert before == []
     assert [s.level.value for s in after] == ["red"]
+
+
+def test_a_reader_without_a_state_goes_back_and_says_what_may_not_have_been_written() -> None:
+    """Committed, but its signal never reached the log, and the snapshot cannot be used: only going back finds the alarm."""
+
+    async def scene() -> list[Signal]:
+        log = Log()
+        log.put(Topic.READINGS, frame((0, 0.1)), frame((1, 0.9), (5, 0.9)), frame((6, 0.9)))
+        log.put(Topic.SNAPSHOTS, *(r.value for r in pieces(NUMBER, b"rubbish", 1)))
+        log.committed[Topic.READINGS, NUMBER], log.minute = 3, 3
+        await (await wards_over(log)).settled()
+        return log.signals()
+
+    assert [s.level.value for s in asyncio.run(scene())] == ["red"]
+
+
+def test_a_log_that_came_back_shorter_is_read_from_its_beginning() -> None:
+    """Offsets at or below the applied one are passed over: with another log behind them that would be every new alarm."""
+
+    async def scene() -> list[Signal]:
+        log = Log()
+        log.put(Topic.READINGS, *(frame((n, 0.1)) for n in range(50)))
+        first = await wards_over(log)
+        await deliver(first, log, range(50))
+        await first.save_all(within=5)
+        log.records[Topic.READINGS, NUMBER] = []
+        log.committed[Topic.READINGS, NUMBER] = 50
+        second = await wards_over(log)
+        log.put(Topic.READINGS, frame((60, 0.1)), frame((61, 0.9), (65, 0.9)))
+        await deliver(second, log, range(2))
+        return log.signals()
+
+    assert [s.level.value for s in asyncio.run(scene())] == ["red"]
