@@ -87,7 +87,7 @@ class Transaction(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a page of alerts is asked for; empty fields do not filter."""
+    """What a page of alerts is asked for; empty fields do not filter, except that canaries are only there when `kinds` names them."""
 
     levels: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
@@ -120,7 +120,9 @@ class Ledger(Protocol):
         """The timeline of everything after `seq`, in order, without holes that a slow writer could fill later."""
 
     def last_seq(self) -> int: ...
-    def outbox(self, *, alert: str = "", states: Sequence[str] = (), limit: int = 200) -> list[Notice]: ...
+    def outbox(self, *, alert: str = "", states: Sequence[str] = (), limit: int = 200) -> list[Notice]:
+        """Notices; those of canaries only where their `alert` is named."""
+
     def notice_by_provider_id(self, provider_id: str) -> Notice | None: ...
 
     def lease_notices(
@@ -150,9 +152,15 @@ class Ledger(Protocol):
         """
 
     def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:
-        """Alerts raised between two instants, for response metrics."""
+        """Alerts raised between two instants, for response metrics; no canaries."""
 
     def counts(self) -> dict[str, int]:
-        """How many alerts are open per level, notices per state, and totals, for metrics and health."""
+        """How many alerts are open per level, notices per state, and totals, for metrics and health; no canaries."""
+
+    def forget_canaries(self, before: datetime) -> int:
+        """Delete some canaries raised before an instant with all that was said of them; returns how many.
+
+        Nothing else is ever deleted from the timeline (law 5).
+        """
 
     def close(self) -> None: ...

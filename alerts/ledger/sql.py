@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_, update
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
-from alerts.ledger import place, tables
+from alerts.ledger import canaries, place, tables
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.engine import Database, plain_errors
 from alerts.ledger.migrate import migrate
@@ -72,7 +72,7 @@ class SqlLedger:
 
     def outbox(self, *, alert: str = "", states: Sequence[str] = (), limit: int = 200) -> list[Notice]:
         """Newest first, except that one alert's notices come oldest first, as they were decided."""
-        statement = select(tables.outbox)
+        statement = select(tables.outbox) if alert else select(tables.outbox).where(canaries.NO_NOTICE)
         if states:
             statement = statement.where(_O.state.in_([str(state) for state in states]))
         if alert:
@@ -160,17 +160,20 @@ class SqlLedger:
             return place.put(connection, grids, devices, people)
 
     def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:
-        statement = select(tables.alert).where(_A.raised_at >= since, _A.raised_at < until)
+        statement = select(tables.alert).where(_A.raised_at >= since, _A.raised_at < until, canaries.NO_ALERT)
         return [alert_of(row) for row in self._rows(statement.order_by(_A.raised_at, _A.id))]
 
     def counts(self) -> dict[str, int]:
         """Keys `open.<level>`, `notices.<state>`, `alerts.open`, `alerts.total`, `entries.total`."""
         per_level = select(_A.rank, func.count()).where(_A.is_open == 1).group_by(_A.rank)
-        per_state = select(_O.state, func.count()).group_by(_O.state)
+        per_state = select(_O.state, func.count()).where(canaries.NO_NOTICE).group_by(_O.state)
         with self._database.reading() as connection:
             ranks = {row[0]: row[1] for row in connection.execute(per_level)}
             states = {row[0]: row[1] for row in connection.execute(per_state)}
             total = connection.execute(select(func.count()).select_from(tables.alert)).scalar_one()
+            for rank, is_open, count in connection.execute(canaries.counted()):  # cheaper than leaving them out above
+                total -= count
+                ranks[rank] = ranks.get(rank, 0) - count * is_open
             entries = connection.execute(select(func.coalesce(func.max(_T.seq), 0))).scalar_one()
         return {
             **{f"open.{level.value}": ranks.get(level.rank, 0) for level in Level},
@@ -179,6 +182,10 @@ class SqlLedger:
             "alerts.total": total,
             "entries.total": entries,
         }
+
+    def forget_canaries(self, before: datetime) -> int:
+        with self._database.writing() as connection:
+            return canaries.forget(connection, before)
 
     def close(self) -> None:
         self._database.close()
@@ -205,6 +212,8 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
     if wanted.subject:
         named = select(tables.alert_subject.c.alert).where(tables.alert_subject.c.subject == wanted.subject)
         found.append(_A.id.in_(named))
+    if not wanted.kinds:
+        found.append(canaries.NO_ALERT)
     if wanted.since is not None:
         found.append(_A.raised_at >= wanted.since)
     return found

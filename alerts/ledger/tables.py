@@ -223,3 +223,10 @@ place_version: Final = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("version", Integer, nullable=False),
 )
+
+compatibility: Final = Table(
+    "compatibility",
+    metadata,
+    Column("revision", Text, primary_key=True, nullable=False),
+    Column("usable_from", Text, nullable=False),
+)
