@@ -1,0 +1,217 @@
+"""Everything a city runs, on this machine: three brokers, Mosquitto, PostgreSQL, InfluxDB, two gateways, two workers, a sender and an API."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, SecretStr
+
+from alerts.ledger import open_ledger
+from alerts.roster import Person
+from api.child import free_ports
+from api.keeper import Keeper
+from api.stack import environment_of
+from ingest.log import ensure_topics
+from ingest.registry import Device, Grid
+from ingest.settings import LogSettings, MqttSettings
+from tests.chaos.county import GATEWAYS, POLICIES, SHARDS, shard_of
+from tests.chaos.feed import Address
+from tests.live.servers import Influx, Kafka, Mosquitto, Postgres
+
+PARTITIONS = 6
+PROCESS = "api.command.process"
+BROKEN = "tests.chaos.broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a cluster is made of. `broken` names a negative control that the product processes of `broken_verbs` run under."""
+
+    brokers: int = 3
+    workers: int = 2
+    influx: bool = True
+    broken: str = ""
+    broken_verbs: tuple[str, ...] = ("gateway", "worker", "sender")
+    partitions: int = PARTITIONS
+    max_connections: int | None = None
+    small_disk: str = ""  # "ledger" or "log": that server's files live on a small tmpfs
+    proxied: bool = False  # every link between two parts runs through a proxy of `tests.chaos.proxy`
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Cluster:
+    """`with Cluster(folder, shape, …) as cluster`: every process is ready inside, and gone afterwards."""
+
+    def __init__(
+        self,
+        folder: Path,
+        shape: Shape,
+        *,
+        place: tuple[list[Grid], list[Device], list[Person]],
+        twilio: Mapping[str, Any],
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.folder, self.shape, self._place, self._twilio, self._say = folder, shape, place, twilio, progress
+        folder.mkdir(parents=True, exist_ok=True)
+        self.kafka = Kafka(folder / "kafka", shape.brokers)
+        self.mosquitto = Mosquitto(folder / "mosquitto")
+        self.postgres = Postgres(folder / "postgres", max_connections=shape.max_connections)
+        self.influx = Influx(folder / "influx") if shape.influx else None
+        self.keeper = Keeper(folder / "parts")
+        self.links: dict[str, str] = {}
+        self.log: LogSettings
+        self.ledger_url = ""
+        self.api_port = 0
+        self._password = ""
+
+    def __enter__(self) -> Self:
+        try:
+            return self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _start(self) -> Self:
+        servers = [s for s in (self.kafka, self.mosquitto, self.postgres, self.influx) if s is not None]
+        self._say("starting the servers")
+        with ThreadPoolExecutor(len(servers)) as pool:
+            for started in [pool.submit(s.start) for s in servers]:
+                started.result()
+        self._password = self.mosquitto.user(*GATEWAYS)
+        self.log = self.kafka.settings(partitions=self.shape.partitions)
+        self.ledger_url = self.postgres.new_database()
+        self._say("topics, schema, place")
+        asyncio.run(ensure_topics(self.log))
+        ledger = open_ledger(self.ledger_url)
+        ledger.replace_place(*self._place)
+        ledger.close()
+        self.api_port = free_ports(1)[0]
+        (self.folder / "policies.toml").write_text(POLICIES, encoding="utf-8")
+        for name, verb in self.parts().items():
+            self._add(name, verb)
+        self._say("starting the product")
+        self.keeper.start()
+        for name in self.keeper.names:
+            self.keeper.await_ready(name)
+        return self
+
+    def parts(self) -> dict[str, str]:
+        """Names of the product's processes and their verbs."""
+        workers = {f"worker-{n}": "worker" for n in range(1, self.shape.workers + 1)}
+        return {**{f"gateway-{s}": "gateway" for s in SHARDS}, **workers, "sender": "sender", "api": "api"}
+
+    def named(self, verb: str) -> list[str]:
+        """The processes of a verb."""
+        return [name for name in self.keeper.names if name.split("-")[0] == verb]
+
+    def add_worker(self, name: str) -> None:
+        """One worker more."""
+        self._add(name, "worker")
+        self.keeper.await_ready(name)
+
+    def _add(self, name: str, verb: str, extra: Mapping[str, str] | None = None) -> None:
+        env = {k: v for k, v in os.environ.items() if not k.startswith("TOCSIN_")}
+        env |= environment_of(self._values(name)) | (extra or {})
+        if self.shape.broken and verb in self.shape.broken_verbs:
+            self.keeper.add(name, verb, {**env, "CHAOS_BROKEN": self.shape.broken}, module=BROKEN)
+        else:
+            self.keeper.add(name, verb, env)
+
+    def _values(self, name: str) -> dict[str, Any]:
+        values: dict[str, Any] = {
+            "mqtt": {**plain(self.mosquitto.settings(client_id=f"tocsin-{name}")), **wire(name)},
+            "log": plain(self.log),
+            "ledger": {"url": self.links.get("ledger", self.ledger_url)},
+            "worker": {"sends": "false"},
+            "api": {"port": self.api_port},
+            "notify": {
+                "channels": ("sms",),
+                "policies": str(self.folder / "policies.toml"),
+                "public_url": f"http://127.0.0.1:{self.api_port}",
+                "twilio": dict(self._twilio),
+            },
+        }
+        if self.influx is not None:
+            values["series"] = plain(self.influx.settings(url=self.links.get("influx", self.influx.url)))
+        else:
+            values["series"] = {"path": str((self.folder / f"series-{name}.db").absolute())}
+        for section, over in self.shape.settings.items():
+            values[section] = {**values.get(section, {}), **over}
+        return values
+
+    def address(self) -> Address:
+        """Where gateways in the field connect."""
+        prefix = "{shard}/" if sharded() else ""
+        return Address("127.0.0.1", self.mosquitto.port, "{gateway}", self._password, prefix)
+
+    def product_memory(self) -> float:
+        """Resident megabytes of all product processes together."""
+        return sum(resident_mb(self.keeper.pid(name)) for name in self.keeper.names)
+
+    def ready(self) -> bool:
+        """Whether every process of the product has said that it is ready."""
+        return all(self.keeper.is_ready(name) and self.keeper.pid(name) for name in self.keeper.names)
+
+    def await_ready(self, within: float = 90.0) -> bool:
+        """Wait for that; False when it takes too long."""
+        deadline = time.monotonic() + within
+        while not self.ready():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
+
+    def stop(self) -> None:
+        """End everything, the product first."""
+        self.keeper.stop()
+        stopping = [
+            threading.Thread(target=s.stop) for s in (self.kafka, self.mosquitto, self.postgres, self.influx) if s
+        ]
+        for thread in stopping:
+            thread.start()
+        for thread in stopping:
+            thread.join(60)
+
+
+def sharded() -> bool:
+    return "shards" in MqttSettings.model_fields
+
+
+def wire(name: str) -> dict[str, Any]:
+    """What a gateway process listens to: its shard."""
+    shard = name.rpartition("-")[2]
+    if sharded():
+        return {"shards": (shard,)} if name.startswith("gateway") else {}
+    return {"filters": tuple(f"tocsin/{g}/#" for g in GATEWAYS if shard_of(g) == shard) or ("tocsin/#",)}
+
+
+def plain(section: BaseModel) -> dict[str, Any]:
+    """A section of settings as values for the environment; what is not set is left out."""
+    found: dict[str, Any] = {}
+    for key, value in section:
+        if isinstance(value, SecretStr):
+            value = value.get_secret_value()
+        if value is None or value == "" or value == ():
+            continue
+        found[key] = str(value).lower() if isinstance(value, bool) else value
+    return found
+
+
+def resident_mb(pid: int) -> float:
+    """Resident megabytes of a process; 0 when there is none."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) if pid else 0
+    except (OSError, IndexError, ValueError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

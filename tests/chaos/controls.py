@@ -1,0 +1,7 @@
+"""Negative controls."""
+
+CONTROLS: dict = {}
+
+
+def caught(control, folder, seed) -> bool:
+    raise NotImplementedError

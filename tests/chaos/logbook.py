@@ -1,0 +1,91 @@
+"""What the log holds, read back message by message for the history."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from ingest import events
+from ingest.events import Call, Presence, Rejected, Sighting
+from ingest.frames import Frame, to_micros
+from ingest.settings import LogSettings
+from ingest.topics import Topic
+from tests.chaos.feed import POISON_SOURCE
+from tests.chaos.history import History, runs
+
+TOPICS: Final = (Topic.READINGS, Topic.SIGHTINGS, Topic.CALLS, Topic.PRESENCE, Topic.REJECTS)
+Presences = Mapping[tuple[str, int], int]
+
+
+class Logbook:
+    """Reads on from where it stopped the last time. `presences` says which number a gateway's presence of an instant had."""
+
+    def __init__(self, settings: LogSettings, presences: Presences) -> None:
+        self._settings, self._presences = settings, presences
+        self._next: dict[TopicPartition, int] = {}
+
+    def read_into(self, history: History) -> None:
+        """Write down every message that has come into the log since the last time."""
+        found: dict[str, set[int]] = defaultdict(set)
+        asyncio.run(self._read(found))
+        for source, numbers in sorted(found.items()):
+            for first, last in runs(numbers):
+                history.write("kept", source=source, first=first, last=last)
+
+    async def _read(self, found: dict[str, set[int]]) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.brokers, enable_auto_commit=False, max_partition_fetch_bytes=4 << 20
+        )
+        await consumer.start()
+        try:
+            parts = [TopicPartition(str(t), p) for t in TOPICS for p in range(self._settings.partitions)]
+            consumer.assign(parts)
+            ends = await consumer.end_offsets(parts)
+            for part in parts:
+                consumer.seek(part, self._next.get(part, 0))
+            waiting = {part for part in parts if ends[part] > self._next.get(part, 0)}
+            while waiting:
+                for part, records in (await consumer.getmany(*waiting, timeout_ms=500)).items():
+                    for record in records:
+                        self._note(part.topic, record.value or b"", found)
+                waiting = {part for part in waiting if await consumer.position(part) < ends[part]}
+            for part in parts:
+                self._next[part] = max(self._next.get(part, 0), ends[part])
+        finally:
+            await consumer.stop()
+
+    def _note(self, topic: str, raw: bytes, found: dict[str, set[int]]) -> None:
+        if topic == Topic.READINGS:
+            frame = Frame.decode(raw)
+            if "uptime" in frame.metrics:
+                rows = np.flatnonzero(frame.metric == frame.metrics.index("uptime"))
+                for i in rows.tolist():
+                    found[frame.devices[frame.device[i]].gateway].add(int(frame.value[i]))
+            return
+        event = events.decode(raw)
+        if isinstance(event, Sighting | Call):
+            gateway, _, seq = event.ident.rpartition(":")
+            found[gateway].add(int(seq))
+        elif isinstance(event, Presence):
+            seq_of = self._presences.get((event.gateway, to_micros(event.observed_at)))
+            if seq_of is not None:
+                found[event.gateway].add(seq_of)
+        elif isinstance(event, Rejected):
+            self._rejected(event, found)
+
+    @staticmethod
+    def _rejected(event: Rejected, found: dict[str, set[int]]) -> None:
+        device = event.topic.split("/")[-2]
+        if device.startswith("broken-"):
+            found[POISON_SOURCE].add(int(device.removeprefix("broken-")))
+            return
+        try:
+            found[event.source].add(int(json.loads(event.raw)["seq"]))
+        except (ValueError, KeyError, TypeError):
+            return  # nothing of ours
