@@ -1,6 +1,7 @@
-"""A worker in a process of its own that the live test kills: `python -m tests.streams.killable BROKERS FILE`.
+"""A worker in a process of its own that the live test kills: `python -m tests.streams.killable BROKERS FOLDER [deaf]`.
 
-Every signal it conducts is written to FILE as one JSON line, and so is the moment it became ready.
+Every signal it conducts is written to FOLDER/said.jsonl as one JSON line, and so is the moment it became ready. With `deaf`, Faust's
+consumer stops bringing anything once the worker is ready, without an error: what this library has been seen to do.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from ingest.clock import Clock
 from ingest.registry import Registry
 from ingest.settings import LogSettings
+from streams.app import PatientThread
 from streams.rules import RulesFile
 from streams.series.embedded import EmbeddedSeries
 from streams.settings import WorkerSettings
@@ -25,7 +27,14 @@ from streams.signal import Signal
 from streams.worker import run_worker
 
 
-async def main(brokers: str, folder: Path) -> None:
+def deafen() -> None:
+    async def silent(*_: object, **__: object) -> object:
+        return await asyncio.Event().wait()
+
+    PatientThread.getmany = silent
+
+
+async def main(brokers: str, folder: Path, deaf: bool) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     loop.add_signal_handler(processes.SIGTERM, stop.set)
     out = os.open(folder / "said.jsonl", os.O_APPEND | os.O_CREAT | os.O_WRONLY)
@@ -37,16 +46,21 @@ async def main(brokers: str, folder: Path) -> None:
         for s in batch:
             say(key=s.key, subject=s.subject, active=s.active, raised_at=s.raised_at.timestamp(), at=now.timestamp())
 
+    def ready() -> None:
+        say(ready=os.getpid())
+        if deaf:
+            deafen()
+
     series = EmbeddedSeries(folder / "series.db")
     await run_worker(
         LogSettings(brokers=brokers, idempotent=False, partitions=4),
-        WorkerSettings(snapshot_every=0.5, session_timeout=1.5, heartbeat=0.3),
+        WorkerSettings(snapshot_every=0.5, session_timeout=1.5, heartbeat=0.3, stall_limit=8.0 if deaf else 30.0),
         rules=RulesFile(folder / "rules.toml"), registry=Registry, series=series, conduct=conduct, clock=Clock(),
-        stop=stop, ready=lambda: say(ready=os.getpid()),
+        stop=stop, ready=ready,
     )  # fmt: skip
     series.close()
 
 
 if __name__ == "__main__":
     logging.basicConfig(level="INFO", format="%(asctime)s %(name)s %(message)s")
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), "deaf" in sys.argv[3:]))

@@ -16,12 +16,19 @@ from typing import Any
 import pytest
 
 from api.embedded import LogBroker
+from ingest.clock import Clock
 from ingest.events import Place, Reading
 from ingest.frames import Frame
 from ingest.log import LogWriter, Record, ensure_topics
+from ingest.registry import Registry
 from ingest.settings import LogSettings
 from ingest.topics import Topic, partition_of
+from streams import worker as workers
+from streams.guard import LEAVE_STALLED
+from streams.rules import RulesFile
 from streams.series.embedded import EmbeddedSeries
+from streams.settings import WorkerSettings
+from streams.tending import tended
 from tests.streams.listening import listening_ports
 
 ROOT = Path(__file__).parents[2]
@@ -50,8 +57,8 @@ class Killable:
         self._brokers, self._folder, self._process = brokers, folder, None
         (folder / "rules.toml").write_text(RULES)
 
-    def start(self) -> None:
-        command = [sys.executable, "-m", "tests.streams.killable", self._brokers, str(self._folder)]
+    def start(self, *how: str) -> None:
+        command = [sys.executable, "-m", "tests.streams.killable", self._brokers, str(self._folder), *how]
         with (self._folder / "worker.log").open("ab") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
 
@@ -69,6 +76,10 @@ class Killable:
         assert self._process is not None
         self._process.terminate()
         return self._process.wait(20)
+
+    def ended(self, within: float) -> int:
+        assert self._process is not None
+        return self._process.wait(within)
 
     def said(self) -> list[dict[str, Any]]:
         path = self._folder / "said.jsonl"
@@ -169,3 +180,65 @@ def test_three_kills_lose_no_signal_and_invent_none(broker: LogBroker, tmp_path:
     assert all(len(found) == 1 for found in keys.values())
     (raised_at,) = {s["raised_at"] for s in said if s["subject"] == "held"}
     assert raised_at - began == pytest.approx(9, abs=1e-3)
+
+
+async def deaf_scene(worker: Killable, settings: LogSettings) -> None:
+    await ensure_topics(settings)
+    worker.start("deaf")
+    await worker.until(lambda said: any("ready" in s for s in said), 60)
+    async with writing(settings) as writer:
+        for n in range(2):  # the first may still be in a fetch that was under way
+            await writer.write([record("town-1", (f"late-{n}", "step", 0.0), (f"late-{n}", "step", 1.0))])
+            await worker.until(lambda said, n=n: any(s.get("subject") == f"late-{n}" for s in said), 30)
+
+
+def test_a_consumer_that_falls_silent_delays_alarms_and_ends_the_process(broker: LogBroker, tmp_path: Path) -> None:
+    """Nothing fails and everything looks alive: the tail is read all the same, and the watchdog leaves with the code for "start me again"."""
+    worker = Killable(broker.address, tmp_path)
+    try:
+        asyncio.run(deaf_scene(worker, LogSettings(brokers=broker.address, idempotent=False, partitions=PARTITIONS)))
+        assert worker.ended(60) == LEAVE_STALLED
+    finally:
+        worker.kill()
+    assert "no progress" in (tmp_path / "worker.log").read_text()
+
+
+def test_a_worker_that_never_gets_its_partitions_says_so_and_ends(
+    broker: LogBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faust waits for ever when it is given nothing: not being ready in time is an end with a reason, and whoever keeps it starts it again."""
+    monkeypatch.setattr(workers, "READY_WITHIN", 1.0)
+    monkeypatch.setattr("streams.state.Wards.assign", lambda *_: None)
+
+    async def run() -> None:
+        series = EmbeddedSeries(tmp_path / "series.db")
+        try:
+            await workers.run_worker(
+                LogSettings(brokers=broker.address, idempotent=False, partitions=PARTITIONS), WorkerSettings(),
+                rules=RulesFile(None), registry=Registry, series=series, conduct=lambda *_: None, clock=Clock(),
+                stop=asyncio.Event(),
+            )  # fmt: skip
+        finally:
+            series.close()
+
+    with pytest.raises(workers.WorkerFailed, match=rf"not ready within 1 s.*{broker.address}"):
+        asyncio.run(run())
+
+
+def test_a_timer_that_fails_does_not_stop_the_records() -> None:
+    """What Faust's own timers do to a worker that has a bad day, ours do not: the loop is started again."""
+    tried: list[int] = []
+
+    async def scene() -> None:
+        stop = asyncio.Event()
+
+        async def loop() -> None:
+            tried.append(1)
+            if len(tried) == 1:
+                raise RuntimeError("a bad day")
+            stop.set()
+
+        await asyncio.wait_for(tended("timers", loop, stop), 10)
+
+    asyncio.run(scene())
+    assert len(tried) == 2
