@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,7 +41,7 @@ async def tally(settings: LogSettings) -> Tally:
     messages: set[tuple[str, int]] = set()
     seen: dict[str, set[bytes]] = {topic: set() for topic in (*EVENTS, Topic.REJECTS, Topic.SIGNALS)}
     rows = total = 0
-    async for topic, value in _everything(settings, (Topic.READINGS, *seen)):
+    async for topic, value in everything(settings, (Topic.READINGS, *seen)):
         if topic == Topic.READINGS:
             frame = Frame.decode(value)
             rows += len(frame)
@@ -65,7 +66,8 @@ def _identity(value: bytes) -> bytes:
     return f"{ident}|{getattr(event, 'observed_at', '')}".encode()
 
 
-async def _everything(settings: LogSettings, topics: tuple[str, ...]):  # type: ignore[no-untyped-def]  # noqa: ANN202
+async def everything(settings: LogSettings, topics: tuple[str, ...]) -> AsyncIterator[tuple[str, bytes]]:
+    """Every record that the topics hold now, as (topic, value)."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.brokers, enable_auto_commit=False, auto_offset_reset="earliest"
     )
