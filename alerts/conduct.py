@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from alerts import canary
 from alerts.alert import Alert, NoticeState
 from alerts.candidates import Candidates
 from alerts.commands import Acknowledge, Cleared, Command, Delivered, Dispatch, EscalationDue, Raised
@@ -25,6 +26,7 @@ from alerts.telling import Teller
 from alerts.words import Words
 from ingest.events import Mark
 from ingest.registry import Registry
+from streams.canary import KIND as CANARY
 from streams.signal import Signal
 
 TRIES: Final = 8  # times a transaction is worked out anew when somebody else was faster
@@ -157,6 +159,7 @@ class Conductor:
         return replace(command, to=person.id)
 
     def _conduct(self, docket: Docket, batch: Sequence[Signal]) -> None:
+        batch = [s for s in batch if s.kind != CANARY or docket.now - s.raised_at <= canary.STALE]
         held = docket.tx.holding(list({key for signal in batch for key in (signal.key, _mark(signal))}))
         candidates = self._candidates(docket, batch, held)
         for signal in batch:

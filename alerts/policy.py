@@ -16,7 +16,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from alerts import canary
 from alerts.alert import Step
+from streams.canary import KIND as CANARY
 from streams.signal import Level
 
 SHIPPED: Final = Path(__file__).with_name("policies.toml")
@@ -61,6 +63,15 @@ class Policy:
         return self.fusion_level if self.fusion_origins and origins >= self.fusion_origins else None
 
 
+# A canary is told once, to nobody, and belongs to no other. No file can change that.
+_CANARY: Final = Policy(
+    CANARY,
+    f"{CANARY}/1",
+    MappingProxyType({level: (Step(0.0, CANARY, (canary.SINK,)),) for level in Level}),
+    Merging(cap=timedelta.min),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Seconds within which a stage should be reached, for response metrics."""
@@ -81,7 +92,9 @@ class Policies:
     targets: Mapping[Level, Target] = field(default_factory=lambda: MappingProxyType({}))
 
     def policy(self, kind: str) -> Policy:
-        """The policy of a kind; a kind that the file does not name gets the default one."""
+        """The policy of a kind; a kind that the file does not name gets the default one. The canary's is built in."""
+        if kind == CANARY:
+            return _CANARY
         return self.kinds.get(kind) or self.default
 
 

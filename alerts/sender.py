@@ -18,9 +18,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from alerts import canary
 from alerts.alert import Entry, Notice, NoticeState
 from alerts.breaker import PROBE_EVERY, Breaker
 from alerts.channels.contract import Answer, Channel, Refused, Retry, Sent
+from alerts.channels.sink import SinkChannel
 from alerts.failover import other_channel, over, reworded
 from alerts.ledger.port import Ledger, LedgerUnavailable
 from alerts.roster import Person, Roster
@@ -68,6 +70,7 @@ class Sender:
         roster: Callable[[], Roster],
         clock: Clock,
         jitter: Callable[[], float] = random.random,
+        moved: Callable[[], object] = lambda: None,
     ) -> None:
         self._ledger = ledger
         self._conductor = conductor
@@ -75,6 +78,8 @@ class Sender:
         self._roster = roster
         self._clock = clock
         self._jitter = jitter
+        self._moved = moved  # called at every look at the outbox, or when it is known why there can be none
+        self._sink = SinkChannel()  # beside the channels, so that nothing ever fails over to it
         self._breakers = {name: Breaker() for name in channels}
         self._lock = threading.Lock()  # over the breakers and the number of busy workers
         self._busy = 0
@@ -97,6 +102,7 @@ class Sender:
                     pause = self._hand_out(pool)
                     away = False
                 except LedgerUnavailable as error:
+                    self._moved()
                     if not away:
                         log.error("notices wait: the ledger cannot be asked: %s", error)
                     away, pause = True, LEDGER_PAUSE
@@ -110,6 +116,7 @@ class Sender:
             free = WORKERS - self._busy
         if not free:
             return POLL  # a worker that ends wakes us
+        self._moved()
         ordinary = free > RESERVED
         begun = time.monotonic()
         leased = self._ledger.lease_notices(
@@ -151,6 +158,9 @@ class Sender:
         After `until` (monotonic seconds) nothing is handed over any more: `LeaseOver`.
         """
         if not self._wanted(notice):
+            return
+        if notice.channel == canary.SINK:
+            self._report(notice, canary.PERSON, self._sink.send(notice, canary.PERSON))
             return
         person, channel = self._roster().person(notice.person), self._channels.get(notice.channel)
         if person is None:

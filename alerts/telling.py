@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final
 
+from alerts import canary
 from alerts.alert import Alert, Notice, Reason
 from alerts.commands import Skipped, Told
 from alerts.notices import Telling, channels_for, compose, episode, notice, place_name, reached
@@ -15,6 +16,7 @@ from alerts.roster import Person, Roster
 from alerts.routing import Route, route, with_role
 from alerts.words import Words
 from ingest.registry import Registry
+from streams.canary import KIND as CANARY
 
 TEXT: Final = ("sms",)
 
@@ -37,7 +39,8 @@ class Teller:
     def ring(self, alert: Alert, notify: Notify, now: datetime) -> tuple[list[Notice], Told]:
         """The notices of a step of the alert's chain, and what is to be said about them on the timeline."""
         step = alert.chain[notify.step]
-        found = self._route(step.target, alert.place.grid, alert.reached)
+        nobody = Route((canary.PERSON,))
+        found = nobody if alert.kind == CANARY else self._route(step.target, alert.place.grid, alert.reached)
         people = found.people if step.target == "all" else found.people[:1]
         telling = Telling(notify.reason, notify.step, episode(alert))
         notices, skipped = self._to(people, step.channels, alert, telling, now)
@@ -58,6 +61,8 @@ class Teller:
         self, alert: Alert, over: TellToldPeople, known: Iterable[Notice], now: datetime
     ) -> tuple[list[Notice], Told | None]:
         """One notice to everybody who was told since the bell was last opened or before, that it is over."""
+        if alert.kind == CANARY:
+            return [], None  # nobody was told
         told = {
             n.person: n for n in known if n.reason is not Reason.RESOLVED and reached(n) and over.notice in {"", n.key}
         }
@@ -110,8 +115,10 @@ class Teller:
     ) -> tuple[list[Notice], tuple[Skipped, ...]]:
         notices: list[Notice] = []
         skipped: list[Skipped] = []
+        # Every notice is made here: a canary's goes to the sink whatever asked for it, and nothing else ever does.
+        used = (canary.SINK,) if alert.kind == CANARY else tuple(c for c in self._channels if c != canary.SINK)
         for person in people:
-            channels, unused = channels_for(person, wanted, self._channels)
+            channels, unused = channels_for(person, wanted, used)
             skipped += unused
             language = person.language or self._language
             place = self._place(language, alert.place.grid)

@@ -14,6 +14,7 @@ from typing import Final
 from alerts.ledger.port import Ledger, LedgerUnavailable
 from alerts.timings import timings_of
 from ingest.clock import Clock
+from streams.canary import KIND as CANARY
 from streams.series.port import Series, SeriesRefused, SeriesUnavailable
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ async def record_timings(ledger: Ledger, series: Series, stop: asyncio.Event) ->
             entries = await asyncio.to_thread(ledger.entries_after, seq, limit=500)
             moved = sorted({e.alert for e in entries if e.alert})
             alerts = [a for a in [await asyncio.to_thread(ledger.alert, ident) for ident in moved] if a is not None]
-            timings = [t for alert in alerts for t in timings_of(alert)]
+            timings = [t for alert in alerts if alert.kind != CANARY for t in timings_of(alert)]
             if timings:
                 await asyncio.to_thread(series.write_timings, timings)
             seq = max((e.seq for e in entries), default=seq)

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ingest.events import digest
+from streams import canary
 from streams.signal import Level
 
 SHIPPED: Final = Path(__file__).with_name("rules.toml")
@@ -153,8 +154,17 @@ class SightingRule(Section):
     text: str = "camera_sighting"
 
 
+CANARY: Final = ThresholdRule(
+    id=canary.KIND,
+    kind=canary.KIND,
+    metrics=(canary.METRIC,),
+    detector="threshold",
+    levels=(Step(level=Level.RED, set=1, reset=1),),
+)
+
+
 class Rules(Section):
-    """Everything a rules file says."""
+    """Everything a rules file says. `parse_rules` adds the canary's rule, which no file can change."""
 
     rule: tuple[AnyRule, ...] = ()
     sightings: SightingRule = SightingRule()
@@ -164,6 +174,12 @@ class Rules(Section):
         twice = [name for name, n in Counter(r.id for r in self.rule).items() if n > 1]
         if twice:
             raise ValueError(f"rule id {twice[0]!r} is used twice; every rule needs an id of its own")
+        ours = [r.id for r in self.rule if canary.KIND in {r.id, r.kind} or canary.METRIC in r.metrics]
+        ours += [label for label, kind in self.sightings.labels.items() if kind == canary.KIND]
+        if ours:
+            raise ValueError(
+                f"{ours[0]}: {canary.KIND} and {canary.METRIC} are the system's own, nobody is told of them; use other names"
+            )
         return self
 
     @cached_property
@@ -180,7 +196,8 @@ class Rules(Section):
 def parse_rules(text: str, source: str = "rules") -> Rules:
     """The rules in a TOML text. Raises `InvalidRules` with every error, each with its source and key."""
     try:
-        return Rules.model_validate(tomllib.loads(text))
+        rules = Rules.model_validate(tomllib.loads(text))
+        return rules.model_copy(update={"rule": (*rules.rule, CANARY)})
     except tomllib.TOMLDecodeError as error:
         raise InvalidRules(f"{source}: not TOML: {error}") from error
     except ValidationError as error:

@@ -17,6 +17,7 @@ from api.http.alerts import unseen
 from api.http.desk import Desk, TheDesk
 from api.live import Live, Message, event
 from ingest.clock import Clock
+from streams.canary import KIND as CANARY
 
 router = APIRouter(prefix="/api/v1", tags=["live"])
 HEARTBEAT: Final = 5.0  # seconds; a page that hears nothing for two of them says that its data is old
@@ -125,5 +126,7 @@ def _row(desk: Desk, alert: Alert) -> orjson.Fragment:
 
 
 def _message(entry: Entry, alert: Alert | None, row: orjson.Fragment | None) -> Message:
+    if alert is not None and alert.kind == CANARY:
+        return Message(entry.seq, b"")  # the position moves on, and nothing is said
     wire = event("entry", {"entry": rows.entry_row(entry), "alert": row}, seq=entry.seq)
     return Message(entry.seq, wire, alert.id if alert is not None and unseen(alert) else "")

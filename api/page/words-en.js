@@ -104,6 +104,7 @@ export const EN = {
   "kind.other": "{kind}",
   "kind.water": "Flood",
   "kind.anomaly": "Unusual value",
+  "kind.canary": "self-check",
   "handling.new": "New",
   "handling.acknowledged": "Acknowledged",
   "handling.dispatched": "Dispatched",

@@ -104,6 +104,7 @@ export const ZH = {
   "kind.other": "{kind}",
   "kind.water": "水浸",
   "kind.anomaly": "数据异常",
+  "kind.canary": "系统自检",
   "handling.new": "待确认",
   "handling.acknowledged": "已确认",
   "handling.dispatched": "已派发",

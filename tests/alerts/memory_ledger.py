@@ -209,6 +209,12 @@ class MemoryLedger:
             counts[f"notices_{notice.state}"] = counts.get(f"notices_{notice.state}", 0) + 1
         return counts
 
+    def forget_canaries(self, before: datetime) -> int:
+        old = [a.id for a in self.tables.alerts.values() if a.kind == "canary" and a.stages["raised_at"] < before]
+        for ident in old:
+            del self.tables.alerts[ident]
+        return len(old)
+
     def close(self) -> None:
         return
 
