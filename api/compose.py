@@ -1,6 +1,7 @@
 """The composition root: reads settings and builds the processes out of their parts. The only place that knows every package.
 
-Each `run_…` is one process: it builds, says that it is ready, serves until `stop` is set, and lets go of everything.
+Each `run_…` is one process: it builds, says that it is ready, serves until `stop` is set, and lets go of everything. Its parts tell the
+process's heart that they get on (`api.heartbeat`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from alerts.ledger.port import Ledger
 from alerts.policy import load_policies
 from alerts.sender import Sender
 from alerts.words import load_words
+from api.heartbeat import Heart, follow_answers
 from api.placebook import PlaceBook
 from api.seal import Seal
 from api.settings import Settings
@@ -37,7 +39,10 @@ from streams.settings import SeriesSettings
 from streams.signal import Signal
 
 log = logging.getLogger(__name__)
-Ready = Callable[[], None]
+ANSWERS_WITHIN = 60.0  # seconds without an answer to itself after which an API leaves to be started again
+LOOKS_WITHIN = 120.0  # the same for a worker whose watchdog does not look: it may be reading a long gap
+SENDS_WITHIN = 60.0  # the same for a sender that hands nothing out although it could
+ACKNOWLEDGES_WITHIN = 60.0  # the same for a gateway that has messages in hand and a log that is well
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ def channels_of(settings: Settings) -> Mapping[str, Channel]:
     return build_channels(settings.notify)
 
 
-async def run_gateway(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
+async def run_gateway(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
     """The gateway: MQTT to the log."""
     from ingest.doors import run_gateway as serve
 
@@ -128,6 +133,7 @@ async def run_gateway(settings: Settings, stop: asyncio.Event, ready: Ready) -> 
             clock=settings.clock.clock(),
             stop=stop,
             ready=ready,
+            moved=ready.moves("what is on its way to the log", ACKNOWLEDGES_WITHIN),
         )
     finally:
         stop.set()
@@ -138,10 +144,17 @@ async def run_gateway(settings: Settings, stop: asyncio.Event, ready: Ready) -> 
 class Delivery:
     """What carries notices to people: the sender, the climbing of escalations and the stage timings, as loops of a process."""
 
-    def __init__(self, settings: Settings, parts: Parts) -> None:
+    def __init__(self, settings: Settings, parts: Parts, heart: Heart) -> None:
         self._parts, self._halt = parts, threading.Event()
         channels = channels_of(settings)
-        self._sender = Sender(parts.ledger, parts.conductor, channels, roster=parts.book.roster, clock=parts.clock)
+        self._sender = Sender(
+            parts.ledger,
+            parts.conductor,
+            channels,
+            roster=parts.book.roster,
+            clock=parts.clock,
+            moved=heart.moves("the sender", SENDS_WITHIN),
+        )
 
     def wake(self) -> None:
         """Something was queued here: it need not wait for the sender's next look."""
@@ -170,10 +183,10 @@ class Delivery:
         await running
 
 
-async def run_sender(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
+async def run_sender(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
     """The sender as a process of its own, where workers do not send (`worker.sends = false`). Several share the work by leases."""
     parts = open_parts(settings)
-    loops = [parts.book.follow, *Delivery(settings, parts).loops()]
+    loops = [parts.book.follow, *Delivery(settings, parts, ready).loops()]
     running = [asyncio.ensure_future(loop(stop)) for loop in loops]
     try:
         ready()
@@ -186,13 +199,13 @@ async def run_sender(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
         parts.close()
 
 
-async def run_worker(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
+async def run_worker(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
     """The worker: Faust agents, and beside them whatever carries notices to people, unless a process of its own does."""
     from streams.rules import RulesFile
     from streams.worker import run_worker as serve
 
     parts = open_parts(settings)
-    delivery = Delivery(settings, parts) if settings.worker.sends else None
+    delivery = Delivery(settings, parts, ready) if settings.worker.sends else None
 
     def conduct(batch: Sequence[Signal], now: datetime) -> None:
         if parts.conductor.signals(batch, now) and delivery is not None:
@@ -210,12 +223,13 @@ async def run_worker(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
             beside=[parts.book.follow, *(delivery.loops() if delivery is not None else ())],
             stop=stop,
             ready=ready,
+            looked=ready.moves("the watchdog", LOOKS_WITHIN),
         )
     finally:
         parts.close()
 
 
-async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
+async def run_api(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
     """The API and the page."""
     import uvicorn
 
@@ -240,12 +254,15 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
         )
     )
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the process has its own
-    serving = asyncio.create_task(server.serve())
+    serving, asking = asyncio.create_task(server.serve()), list[asyncio.Task[None]]()
     try:
         while not server.started and not serving.done():
             await asyncio.sleep(0.01)
         if server.started:
             ready()
+            port = server.servers[0].sockets[0].getsockname()[1]
+            answers = follow_answers(settings.api.host, port, ready.moves("answers", ANSWERS_WITHIN), stop)
+            asking.append(asyncio.create_task(answers))
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({stopped, serving}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
@@ -254,6 +271,6 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
         await serving
     finally:
         stop.set()
-        await following
+        await asyncio.gather(following, *asking, return_exceptions=True)
         await writer.stop()
         parts.close()

@@ -6,19 +6,21 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ingest.clock import Clock
 from ingest.counts import GatewayCounts
 from ingest.dialects import open_dialects
 from ingest.dialects.claims import Dialect
-from ingest.events import Rejected
+from ingest.events import Place, Rejected
 from ingest.frames import to_micros
 from ingest.gateway import RAW_KEPT, Gateway, Locate, Seal
+from ingest.journal import Journal, LogJournal
 from ingest.log import LogWriter, Record, ensure_topics, record_of
 from ingest.mqtt import Wire
 from ingest.packer import Batch, Packer
+from ingest.receipts import Desk, Receipts, Shipment
 from ingest.registry import Registry
 from ingest.settings import GatewaySettings, LogSettings, MqttSettings
 from ingest.topics import Topic
@@ -35,16 +37,7 @@ _QUIET: Final = 0.003
 _DRAIN_WITHIN: Final = 10.0
 _LOOK_EVERY: Final = 2.0
 _REPORT_EVERY: Final = 30.0
-
-
-@dataclass(slots=True)
-class Shipment:
-    """A batch on its way to the log, and what will acknowledge its messages."""
-
-    epoch: int
-    messages: int
-    tokens: list[Any] = field(default_factory=list)
-    done: bool = False
+_PROGRESS_EVERY: Final = 1.0
 
 
 class Intake:
@@ -59,6 +52,8 @@ class Intake:
         partitions: int,
         gateway: GatewaySettings,
         clock: Clock,
+        journal: Journal | None = None,
+        place: Callable[[str], Place] = lambda _: Place(),
     ) -> None:
         self.packer, self._writer, self._clock = packer, writer, clock
         self._partitions, self._rows, self._most = partitions, gateway.frame_rows, mqtt.max_unacknowledged
@@ -66,6 +61,10 @@ class Intake:
         self.counts = packer.counts
         self.wire = Wire(mqtt, self, self.counts)
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.receipts = Receipts(
+            Desk(self._confirm, self.wire.publish, place, self._fail), writer, journal, clock=clock, counts=self.counts,
+            partitions=partitions, client_id=mqtt.client_id, grace=gateway.gap_grace,
+        )  # fmt: skip
         self._batch, self._tokens = Batch(gateway.frame_rows), list[Any]()
         self._shipments: deque[Shipment] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -103,6 +102,9 @@ class Intake:
         self._now = 0
         self.flush()
 
+    def connected(self, kept: bool) -> None:
+        self.receipts.connected(kept)
+
     def broken(self) -> None:
         self._now = 0
         self.flush(self.wire.epoch - 1, now=True)
@@ -116,7 +118,8 @@ class Intake:
         if not (now or batch.events or batch.full) and self._ripens():
             return
         self._next_write = asyncio.get_running_loop().time() + self._pace
-        shipment = Shipment(self.wire.epoch if epoch is None else epoch, batch.messages, self._tokens)
+        epoch = self.wire.epoch if epoch is None else epoch
+        shipment = Shipment(epoch, batch.messages, self._tokens, batch.numbers)
         records = [Record(Topic.READINGS, partition, raw) for partition, raw in batch.frames()]
         records += [record_of(event, self._partitions) for event in batch.events]
         self._batch, self._tokens = Batch(self._rows), []
@@ -150,17 +153,28 @@ class Intake:
             return
         error = task.exception()
         if error is not None:
-            if not self.failure.done():
-                self.failure.set_exception(error)
+            self._fail(error)
             return
         while self._shipments and self._shipments[0].done:
-            shipment = self._shipments.popleft()
-            self._held -= shipment.messages
-            if shipment.tokens and self.wire.acknowledge(shipment.epoch, shipment.tokens):
-                self.counts.acknowledged += len(shipment.tokens)
+            self.receipts.take(self._shipments.popleft())
+        self.flush()
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.failure.done():
+            self.failure.set_exception(error)
+
+    def _confirm(self, shipment: Shipment) -> None:
+        """The log has these messages, and what must be kept of their numbers: the broker may forget them."""
+        self._held -= shipment.messages
+        if shipment.tokens and self.wire.acknowledge(shipment.epoch, shipment.tokens):
+            self.counts.acknowledged += len(shipment.tokens)
         if self.wire.paused and not self._closing and self._held <= self._most // 2:
             self.wire.resume()
-        self.flush()
+
+    @property
+    def oldest(self) -> Shipment | None:
+        """What has been on its way to the log, or waiting for what follows, for longest."""
+        return self.receipts.oldest or (self._shipments[0] if self._shipments else None)
 
     async def drain(self, within: float = _DRAIN_WITHIN) -> None:
         """Reads no more, and waits until the log has what was read; what is left then comes again to our successor."""
@@ -173,10 +187,12 @@ class Intake:
                     if self._tasks:
                         await asyncio.wait(set(self._tasks), return_when=asyncio.FIRST_COMPLETED)
                     await asyncio.sleep(0)
+                await self.receipts.settled()
         except TimeoutError:
             logger.warning("%s messages were not taken by the log in time and stay unacknowledged", self._held)
         for task in self._tasks:
             task.cancel()
+        await self.receipts.stop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +204,14 @@ class City:
     registry: Callable[[], Registry]
     locate: Locate
     seal: Seal
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Over how many partitions of the log, and from which shards of the topics."""
+
+    partitions: int
+    shards: tuple[str, ...]
 
 
 async def run_gateway(
@@ -202,25 +226,35 @@ async def run_gateway(
     stop: asyncio.Event,
     ready: Callable[[], None] | None = None,
     counts: GatewayCounts | None = None,
+    moved: Callable[[], object] = lambda: None,
 ) -> None:
-    """Runs until `stop`, then drains. `ready` is called once the first subscription stands.
+    """Runs until `stop`, then drains. `ready` is called once the first subscription stands, or the watch
+    over the process that we stand by for; `moved` every second in which messages were
+    acknowledged, none was in hand, or the log is known to be away.
 
     Raises `LogUnavailable` when the log's topics cannot be had, `ProfileError` for profiles that cannot be used.
     """
     city, dialects, counts = City(registry, locate, seal), open_dialects(settings.profiles), counts or GatewayCounts()
     await ensure_topics(log)
     async with LogWriter(log, client_id=mqtt.client_id) as writer:
-        packer = _packer(city, dialects, settings, log.partitions, counts)
-        intake = Intake(packer, writer, mqtt=mqtt, partitions=log.partitions, gateway=settings, clock=clock)
+        packer = _packer(city, dialects, settings, counts, Shape(log.partitions, mqtt.shards))
+        intake = Intake(
+            packer, writer, mqtt=mqtt, partitions=log.partitions, gateway=settings, clock=clock,
+            journal=LogJournal(log, writer, mqtt.client_id), place=lambda name: registry().place_of_gateway(name),
+        )  # fmt: skip
         keeping = [
             asyncio.create_task(intake.wire.run(), name="wire"),
-            asyncio.create_task(_follow(city, intake, dialects, settings, log.partitions), name="registry"),
+            asyncio.create_task(
+                _follow(city, intake, dialects, settings, Shape(log.partitions, mqtt.shards)), name="registry"
+            ),
+            asyncio.create_task(intake.receipts.watch(), name="gaps"),
             asyncio.create_task(_report(counts), name="report"),
             asyncio.create_task(_announce(intake.wire, ready), name="ready"),
+            asyncio.create_task(_progress(intake, writer, moved), name="progress"),
         ]
         stopping = asyncio.create_task(stop.wait())
         try:
-            await _first_end(stopping, intake.failure, *keeping[:3])
+            await _first_end(stopping, intake.failure, *keeping[:4])
         finally:
             await intake.drain()
             await intake.wire.close()
@@ -237,14 +271,14 @@ async def _first_end(*awaited: asyncio.Future[Any]) -> None:
 
 
 def _packer(
-    city: City, dialects: tuple[Dialect, ...], settings: GatewaySettings, partitions: int, counts: GatewayCounts
+    city: City, dialects: tuple[Dialect, ...], settings: GatewaySettings, counts: GatewayCounts, shape: Shape
 ) -> Packer:
     gateway = Gateway(city.registry(), city.locate, settings, dialects, city.seal)
-    return Packer(gateway, partitions, counts)
+    return Packer(gateway, shape.partitions, counts, shape.shards)
 
 
 async def _follow(
-    city: City, intake: Intake, dialects: tuple[Dialect, ...], settings: GatewaySettings, partitions: int
+    city: City, intake: Intake, dialects: tuple[Dialect, ...], settings: GatewaySettings, shape: Shape
 ) -> None:
     """A changed registry is in force within seconds, from one message to the next."""
     held = intake.packer.registry
@@ -252,7 +286,7 @@ async def _follow(
         await asyncio.sleep(_LOOK_EVERY)
         if (current := city.registry()) is not held:
             held = current
-            intake.packer = _packer(city, dialects, settings, partitions, intake.counts)
+            intake.packer = _packer(city, dialects, settings, intake.counts, shape)
             logger.info("registry version %s is in force: %s devices", current.version, len(current.devices))
 
 
@@ -262,7 +296,19 @@ async def _report(counts: GatewayCounts) -> None:
         logger.info("%s", counts.line())
 
 
+async def _progress(
+    intake: Intake, writer: LogWriter, moved: Callable[[], object], *, every: float = _PROGRESS_EVERY
+) -> None:
+    """Says each second that the gateway gets on or knows why it does not: a log that is away will come back."""
+    first: Shipment | None = None
+    while True:
+        before, first = first, intake.oldest
+        if first is None or first is not before or not writer.healthy:
+            moved()
+        await asyncio.sleep(every)
+
+
 async def _announce(wire: Wire, ready: Callable[[], None] | None) -> None:
-    await wire.subscribed.wait()
+    await wire.serving.wait()
     if ready is not None:
         ready()

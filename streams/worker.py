@@ -59,15 +59,17 @@ async def run_worker(
     stop: asyncio.Event,
     ready: Callable[[], object] | None = None,
     leave: Leave = os._exit,
+    looked: Callable[[], object] = lambda: None,
 ) -> None:
     """Serve until `stop`. `conduct` gets signals in batches, in a thread, and may be given the same ones again.
 
     Raises `WorkerFailed` when it is not ready within 60 s or a part of it ends by itself. `leave` ends the process at once where a tidy
-    end would lose something (see `streams.guard`) or nothing gets on (exit code 75: start it again).
+    end would lose something (see `streams.guard`) or nothing gets on (exit code 75: start it again). `looked` is called whenever
+    the watchdog over that goes round.
     """
     await ensure_topics(log)
     with tempfile.TemporaryDirectory(prefix="tocsin-faust-") as folder:
-        serving = _Serving(log, worker, rules=rules, clock=clock, leave=leave, datadir=Path(folder))
+        serving = _Serving(log, worker, rules=rules, clock=clock, leave=leave, looked=looked, datadir=Path(folder))
         serving.batch(Work(Topic.SIGNALS, "tocsin-conduct", signals.decode, lambda batch: conduct(batch, clock.now())))
         serving.batch(Work(
             Topic.READINGS, "tocsin-record", Frame.decode, series.write_frames, most=200, fetch_wait_ms=200,
@@ -80,7 +82,15 @@ class _Serving:
     """The parts of one worker while it serves."""
 
     def __init__(
-        self, log: LogSettings, worker: WorkerSettings, *, rules: RulesFile, clock: Clock, leave: Leave, datadir: Path
+        self,
+        log: LogSettings,
+        worker: WorkerSettings,
+        *,
+        rules: RulesFile,
+        clock: Clock,
+        leave: Leave,
+        looked: Callable[[], object],
+        datadir: Path,
     ) -> None:
         self._log, self._worker = log, worker
         self._writer, self._shelf = LogWriter(log, client_id="tocsin-worker"), Shelf(log)
@@ -92,7 +102,7 @@ class _Serving:
             keywords=load_keywords(),
             clock=clock,
         )
-        self._tending = Tending(self._wards, self._shelf, clock=clock, worker=worker, leave=leave)
+        self._tending = Tending(self._wards, self._shelf, clock=clock, worker=worker, leave=leave, looked=looked)
         self._app: faust.App = build_app(log, worker, datadir=datadir)
         add_agents(self._app, self._wards, self._writer, patience=Patience(), leave=leave)
         self._batches: list[Batches] = []

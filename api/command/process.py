@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -15,13 +16,18 @@ from typing import Annotated, Final
 
 import typer
 
+from api.heartbeat import Heart, follow_loop
 from api.settings import Settings, SettingsError, load
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="tocsin.toml to read; the one in this folder when left out")
 ]
 ReadyFile = Annotated[Path | None, typer.Option("--ready-file", help="A file to create once the process is ready")]
-Run = Callable[[Settings, asyncio.Event, Callable[[], None]], Awaitable[None]]
+HeartbeatFile = Annotated[
+    Path | None,
+    typer.Option("--heartbeat", help="A file to touch every second while the process gets on, for a health check"),
+]
+Run = Callable[[Settings, asyncio.Event, Heart], Awaitable[None]]
 
 CANNOT: Final = 2
 MISSING: Final = 3
@@ -46,12 +52,29 @@ def tell_log(level: int = logging.INFO) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-async def until_told(run: Run, settings: Settings, ready_file: Path | None) -> None:
+async def until_told(run: Run, settings: Settings, heart: Heart) -> None:
     """Run a process until a signal asks it to stop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def told() -> None:
+        stop.set()
+        heart.stopping()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, told)
+    following = asyncio.create_task(follow_loop(heart))
+    try:
+        await run(settings, stop, heart)
+    finally:
+        following.cancel()
+
+
+def serve(name: str, config: Path | None, ready_file: Path | None, heartbeat: Path | None) -> None:
+    """One process from settings to its end."""
+    settings = settings_or_exit(config)
+    tell_log()
+    from api import compose
 
     def ready() -> None:
         logging.getLogger("tocsin").info("ready")
@@ -59,36 +82,30 @@ async def until_told(run: Run, settings: Settings, ready_file: Path | None) -> N
             ready_file.parent.mkdir(parents=True, exist_ok=True)
             ready_file.touch()
 
-    await run(settings, stop, ready)
+    watchdog = int(os.environ.get("WATCHDOG_USEC") or 0) / 1e6  # systemd's WatchdogSec: it wants two signs in that time
+    every = min(1.0, watchdog / 3) if watchdog else 1.0
+    with Heart(os.environ.get("NOTIFY_SOCKET", ""), heartbeat, every, on_ready=ready) as heart:
+        asyncio.run(until_told(getattr(compose, f"run_{name}"), settings, heart))
 
 
-def serve(name: str, config: Path | None, ready_file: Path | None) -> None:
-    """One process from settings to its end."""
-    settings = settings_or_exit(config)
-    tell_log()
-    from api import compose
-
-    asyncio.run(until_told(getattr(compose, f"run_{name}"), settings, ready_file))
-
-
-def gateway(config: Config = None, ready_file: ReadyFile = None) -> None:
+def gateway(config: Config = None, ready_file: ReadyFile = None, heartbeat: HeartbeatFile = None) -> None:
     """Serve the wire: MQTT messages are acknowledged once the log has them. 网关"""
-    serve("gateway", config, ready_file)
+    serve("gateway", config, ready_file, heartbeat)
 
 
-def worker(config: Config = None, ready_file: ReadyFile = None) -> None:
+def worker(config: Config = None, ready_file: ReadyFile = None, heartbeat: HeartbeatFile = None) -> None:
     """Detect, conduct and deliver. 处理"""
-    serve("worker", config, ready_file)
+    serve("worker", config, ready_file, heartbeat)
 
 
-def sender(config: Config = None, ready_file: ReadyFile = None) -> None:
+def sender(config: Config = None, ready_file: ReadyFile = None, heartbeat: HeartbeatFile = None) -> None:
     """Send notices and climb, where workers do not (worker.sends = false). 发送"""
-    serve("sender", config, ready_file)
+    serve("sender", config, ready_file, heartbeat)
 
 
-def api(config: Config = None, ready_file: ReadyFile = None) -> None:
+def api(config: Config = None, ready_file: ReadyFile = None, heartbeat: HeartbeatFile = None) -> None:
     """Serve the page, REST and the live stream. 接口"""
-    serve("api", config, ready_file)
+    serve("api", config, ready_file, heartbeat)
 
 
 if __name__ == "__main__":
