@@ -25,28 +25,16 @@ from alerts.roster import Person
 from ingest.events import Mark, Place, Point
 from ingest.registry import Device, Grid, GridLevel
 from streams.signal import Level
-from tests.alerts import postgres
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
-@pytest.fixture(scope="module")
-def postgres_server() -> Iterator[str]:
-    if address := os.environ.get(postgres.ADDRESS):
-        yield address.rsplit("/", 1)[0] if address.count("/") > 2 else address
-    elif postgres.binaries() is None:
-        pytest.skip(postgres.MISSING)
-    else:
-        with postgres.server() as address:
-            yield address
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
 def url(request: pytest.FixtureRequest, tmp_path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/ledger.db"
-    return postgres.new_database(request.getfixturevalue("postgres_server"))
+    return request.getfixturevalue("postgres").new_database()
 
 
 @pytest.fixture

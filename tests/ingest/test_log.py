@@ -1,6 +1,4 @@
-"""The log writer against the embedded log: what it says is written can be read back, and an absent log only makes
-it wait.
-"""
+"""The log writer against every log: what it says is written can be read back, and an absent log only makes it wait."""
 
 from __future__ import annotations
 
@@ -11,11 +9,11 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from api.embedded import LogBroker
 from ingest.events import Call, Event, Place, Presence, Rejected, Sighting, Standing, decode
 from ingest.log import LogUnavailable, LogWriter, Record, ensure_topics, record_of
 from ingest.settings import LogSettings
 from ingest.topics import Topic, partition_of
+from tests.conftest import Log
 
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
@@ -78,27 +76,25 @@ def test_written_means_readable_in_order_and_in_the_given_partition(log_settings
     asyncio.run(run())
 
 
-def test_a_writer_waits_for_a_log_that_comes_later(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    broker = LogBroker(tmp_path)
-    broker.start()
-    settings = LogSettings(brokers=broker.address, idempotent=False)
-
+def test_a_writer_waits_for_a_log_that_comes_later(log: Log, caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
-        await ensure_topics(settings)
-        broker.stop()
-        async with LogWriter(settings) as writer:
-            waiting = asyncio.create_task(writer.write([Record(Topic.SIGNALS, 0, b"kept")]))
-            while writer.healthy and not waiting.done():
-                await asyncio.sleep(0.01)
-            assert not waiting.done()
-            await asyncio.to_thread(broker.start_again)
-            await asyncio.wait_for(waiting, 20)
-        assert await read(settings, Topic.SIGNALS, 0, 0, 1) == [b"kept"]
+        await ensure_topics(log.settings)
+        await asyncio.to_thread(log.go_away)
+        back = False
+        try:
+            async with LogWriter(log.settings) as writer:
+                waiting = asyncio.create_task(writer.write([Record(Topic.SIGNALS, 5, b"kept")]))
+                while writer.healthy and not waiting.done():
+                    await asyncio.sleep(0.01)
+                assert not waiting.done()
+                back = await asyncio.to_thread(log.come_back)
+                await asyncio.wait_for(waiting, 60)
+        finally:
+            if not back:
+                await asyncio.to_thread(log.come_back)
+        assert await read(log.settings, Topic.SIGNALS, 5, 0, 1) == [b"kept"]
 
-    try:
-        asyncio.run(asyncio.wait_for(run(), 40))
-    finally:
-        broker.stop()
+    asyncio.run(asyncio.wait_for(run(), 180))
     said = [r.getMessage() for r in caplog.records if r.name == "ingest.log"]
     assert len(said) == 2  # once when it went away, once when it came back
     assert "takes no records" in said[0]

@@ -21,6 +21,7 @@ from ingest.counts import GatewayCounts
 from ingest.lane import FastLane, StockLane
 from ingest.mqtt import Wire, choose_lane
 from ingest.settings import MqttSettings
+from tests.conftest import Doorway
 from tests.ingest.wire import PINGRESP, Recorder, ScriptedBroker, alias, publish, user_property
 
 LANES = pytest.mark.parametrize("lane", ["fast", "stock"])
@@ -209,15 +210,18 @@ def test_unread_packets_in_the_buffer_are_read_after_a_pause_without_news_from_t
 
 
 @LANES
-def test_a_real_broker_brings_what_was_not_acknowledged_again_and_only_that(lane: str, real_mqtt_port: int) -> None:
-    settings = MqttSettings(port=real_mqtt_port, client_id=f"again-{lane}", filters=(f"again/{lane}/#",), lane=lane)
+def test_a_real_broker_brings_what_was_not_acknowledged_again_and_only_that(lane: str, doorway: Doorway) -> None:
+    name = f"again-{lane}"
+    own = {"client_id": name, "filters": (f"tocsin/{name}/#",), "lane": lane}
+    settings, password = doorway.settings.model_copy(update=own), doorway.enrol(name)
 
     def send(first: int, last: int) -> None:
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-        client.connect("127.0.0.1", real_mqtt_port)
+        client.username_pw_set(name, password)
+        client.connect("127.0.0.1", settings.port)
         client.loop_start()
         for n in range(first, last):
-            client.publish(f"again/{lane}/x", str(n), 1).wait_for_publish(10)
+            client.publish(f"tocsin/{name}/x", str(n), 1).wait_for_publish(10)
         client.disconnect()
         client.loop_stop()
 

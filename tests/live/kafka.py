@@ -15,6 +15,7 @@ from pathlib import Path
 from subprocess import STDOUT, Popen
 from typing import Self
 
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
@@ -161,6 +162,29 @@ class Kafka:
                     raise ChildFailed(f"the broker at port {port} does not know all {self.count}; see {self.folder}")
                 await asyncio.sleep(0.05)
 
+    def wipe(self, within: float = 60.0) -> None:
+        """No topic of ours is there any more, and with them the groups' offsets, on any broker, when this returns."""
+        with ThreadPoolExecutor(1) as aside:
+            aside.submit(asyncio.run, self._wiped(time.monotonic() + within)).result()
+
+    async def _wiped(self, deadline: float) -> None:
+        for port in self._ports:
+            while True:
+                admin = AIOKafkaAdminClient(bootstrap_servers=f"{HOST}:{port}")
+                try:
+                    await admin.start()
+                    theirs = [name for name in await admin.list_topics() if not name.startswith("__")]
+                    if not theirs:
+                        break
+                    await admin.delete_topics(theirs)
+                except (KafkaError, OSError):
+                    pass
+                finally:
+                    await admin.close()
+                if time.monotonic() > deadline:
+                    raise ChildFailed(f"the broker at port {port} still has topics; see {self.folder}")
+                await asyncio.sleep(0.05)
+
     def pid(self, i: int) -> int:
         """The broker's own process id, 0 when it does not run."""
         program = self._programs[i]
@@ -182,11 +206,12 @@ class Kafka:
         """SIGTERM: the broker hands its partitions over and leaves; killed where that takes more than ten seconds."""
         self._program(i).stop()
 
-    def start_again(self, *which: int) -> None:
+    def start_again(self, *which: int) -> Self:
         """The brokers' ports are open again, with the data they had. Those named together start together: a quorum of controllers may
         need more than one.
         """
         self._run(which)
+        return self
 
     def settings(self, **over: object) -> LogSettings:
         """Settings that find this cluster and ask of it what it can hold."""

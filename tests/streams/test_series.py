@@ -18,6 +18,7 @@ from streams.series.influx import InfluxSeries
 from streams.series.lines import frame_lines, tag_value, timing_line
 from streams.series.port import Series, SeriesRefused, SeriesUnavailable, Timing
 from streams.settings import SeriesSettings
+from tests.live.influx import Influx
 
 T0 = datetime(2024, 3, 1, 8, 0, tzinfo=UTC)
 
@@ -31,19 +32,15 @@ def timing(alert: str, seconds: float, stage: str = "acked") -> Timing:
     return Timing(alert, stage, "fire", "red", "g1", "t1", "sensor", T0 + timedelta(seconds=seconds), seconds)
 
 
-@pytest.fixture(params=["embedded", "influx"])
+@pytest.fixture(params=["embedded", pytest.param("influx", marks=pytest.mark.server)])
 def series(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Series]:
     if request.param == "influx":
-        from tests.streams.influxd import running
-
-        with running(tmp_path) as settings:
-            store: Series = InfluxSeries(settings)
-            yield store
-            store.close()
+        server: Influx = request.getfixturevalue("influx")
+        store: Series = InfluxSeries(server.settings(bucket=server.new_bucket()))
     else:
         store = EmbeddedSeries(tmp_path / "deep" / "series.db")
-        yield store
-        store.close()
+    yield store
+    store.close()
 
 
 def test_every_row_of_every_frame_is_kept(series: Series) -> None:
@@ -167,7 +164,7 @@ class FakeInflux:
 
 
 @pytest.fixture
-def influx() -> Iterator[Callable[[Callable[[list[str]], int | None]], tuple[FakeInflux, InfluxSeries]]]:
+def played() -> Iterator[Callable[[Callable[[list[str]], int | None]], tuple[FakeInflux, InfluxSeries]]]:
     made: list[tuple[FakeInflux, InfluxSeries]] = []
 
     def make(answer: Callable[[list[str]], int | None]) -> tuple[FakeInflux, InfluxSeries]:
@@ -182,9 +179,9 @@ def influx() -> Iterator[Callable[[Callable[[list[str]], int | None]], tuple[Fak
         fake.server.server_close()
 
 
-def test_one_bad_line_does_not_take_the_good_ones_with_it(influx) -> None:
+def test_one_bad_line_does_not_take_the_good_ones_with_it(played) -> None:
     for status in (400, 422):
-        fake, store = influx(
+        fake, store = played(
             lambda lines, status=status: status if any("value=13.0" in line for line in lines) else 204
         )
 
@@ -206,8 +203,8 @@ def test_one_bad_line_does_not_take_the_good_ones_with_it(influx) -> None:
         ("a server that hangs up passes", None, "did not answer"),
     ],
 )
-def test_rows_wait_for_what_is_no_fault_of_theirs(influx, sentence: str, status: int | None, words: str) -> None:
-    fake, store = influx(lambda _: status)
+def test_rows_wait_for_what_is_no_fault_of_theirs(played, sentence: str, status: int | None, words: str) -> None:
+    fake, store = played(lambda _: status)
 
     with pytest.raises(SeriesUnavailable, match=words) as said:
         store.write_frames([Frame.of([reading(0, 1)])])
@@ -216,17 +213,17 @@ def test_rows_wait_for_what_is_no_fault_of_theirs(influx, sentence: str, status:
     assert fake.taken == []
 
 
-def test_a_server_that_hangs_is_given_up_in_time(influx) -> None:
+def test_a_server_that_hangs_is_given_up_in_time(played) -> None:
     let_go = threading.Event()
-    _, store = influx(lambda _: None if let_go.wait(5) else 500)
+    _, store = played(lambda _: None if let_go.wait(5) else 500)
 
     with pytest.raises(SeriesUnavailable, match="did not answer"):
         store.write_frames([Frame.of([reading(0, 1)])])
     let_go.set()
 
 
-def test_a_batch_that_is_too_large_is_sent_in_halves(influx) -> None:
-    fake, store = influx(lambda lines: 413 if len(lines) > 10 else 204)
+def test_a_batch_that_is_too_large_is_sent_in_halves(played) -> None:
+    fake, store = played(lambda lines: 413 if len(lines) > 10 else 204)
 
     assert store.write_frames([Frame.of([reading(i, i) for i in range(40)])]) == 40
     assert len(set(fake.taken)) == 40
