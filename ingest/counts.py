@@ -14,6 +14,8 @@ class GatewayCounts:
     """`received` counts messages, `readings` and `events` what was kept of them, `rejected` by (source, reason).
 
     `acknowledged` and `redelivered` count messages of QoS 1; `lost_sessions` how often the broker had forgotten ours.
+    Of messages with numbers: `ahead` left a hole, `filled` closed one, `repeated` had been kept before, `uncounted` were
+    kept while the list of holes was full; `acks` are acknowledgements given to their gateways.
     """
 
     received: int = 0
@@ -23,6 +25,11 @@ class GatewayCounts:
     redelivered: int = 0
     connections: int = 0
     lost_sessions: int = 0
+    ahead: int = 0
+    filled: int = 0
+    repeated: int = 0
+    uncounted: int = 0
+    acks: int = 0
     rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
     _sources: set[str] = field(default_factory=set)
 
@@ -40,5 +47,6 @@ class GatewayCounts:
         return (
             f"received={self.received} readings={self.readings} events={self.events} "
             f"rejected={self.rejected.total()}{f' ({worst})' if worst else ''} acknowledged={self.acknowledged} "
-            f"redelivered={self.redelivered} connections={self.connections} lost_sessions={self.lost_sessions}"
+            f"redelivered={self.redelivered} connections={self.connections} lost_sessions={self.lost_sessions} "
+            f"ahead={self.ahead} filled={self.filled} repeated={self.repeated} acks={self.acks}"
         )

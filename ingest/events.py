@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import orjson
 
+from ingest.sequence import Numbered
+
 SCHEMA: Final = 1
 CODE_LENGTH: Final = 24
 IDENT_LENGTH: Final = 128
@@ -186,6 +188,35 @@ class Presence:
         _aware("received_at", self.received_at)
 
 
+class Loss(StrEnum):
+    """What may have been lost on the way."""
+
+    GAP = "gap"  # numbers of a gateway are missing
+    SESSION = "session"  # the MQTT broker had forgotten our session, and with it what it held for us
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """Messages that should have reached us may not have, or (`over`) that is past. One episode keeps its `since`.
+
+    `missing` are ranges of a gateway's numbers as (boot, first, last), the first few of `count` numbers in all.
+    """
+
+    gateway: str
+    loss: Loss
+    since: datetime
+    received_at: datetime
+    over: bool = False
+    missing: tuple[tuple[str, int, int], ...] = ()
+    count: int = 0
+    place: Place = Place()
+
+    def __post_init__(self) -> None:
+        _ident("gateway", self.gateway)
+        _aware("since", self.since)
+        _aware("received_at", self.received_at)
+
+
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """What could not be understood, kept whole so that it can be replayed after a fix (law 2)."""
@@ -201,9 +232,11 @@ class Rejected:
         _aware("at", self.at)
 
 
-Event = Sighting | Call | Presence | Rejected
-_KINDS: Final[dict[str, type[Any]]] = {c.__name__.lower(): c for c in (Sighting, Call, Presence, Rejected, Reading)}
-_TIMES: Final = frozenset({"observed_at", "received_at", "at"})
+Event = Sighting | Call | Presence | Lapse | Rejected
+_KINDS: Final[dict[str, type[Any]]] = {
+    c.__name__.lower(): c for c in (Sighting, Call, Presence, Lapse, Rejected, Reading)
+}
+_TIMES: Final = frozenset({"observed_at", "received_at", "at", "since"})
 
 
 def encode(event: Event | Reading) -> bytes:
@@ -216,14 +249,38 @@ def encode(event: Event | Reading) -> bytes:
 
 
 def decode(raw: bytes) -> Event | Reading:
-    """The event in `raw`. Unknown fields of a later schema are passed over; anything else wrong raises `InvalidEvent`."""
+    """The event in `raw`. Unknown fields are passed over; anything else wrong raises `InvalidEvent`, a later schema too.
+
+    A later version that only adds fields keeps the number of the schema. One whose meaning changed raises it, so that what
+    we cannot understand is laid aside and not misread.
+    """
     try:
         body = orjson.loads(raw)
-        kind = _KINDS[body["is"]]
+        check_schema(body, SCHEMA)
+        kind = _kind_of(body["is"])
         event: Event | Reading = kind(**{f.name: _read(f.name, body[f.name]) for f in fields(kind) if f.name in body})
         return event
+    except InvalidEvent:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidEvent(f"not an event of schema {SCHEMA}: {error!r}") from error
+
+
+def _kind_of(name: object) -> type[Any]:
+    kind = _KINDS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise InvalidEvent(f"an event of the kind {str(name)[:40]!r}, which a later version may know")
+    return kind
+
+
+def check_schema(body: Any, known: int) -> None:
+    """Raises `InvalidEvent` when a record says that it was written under a later schema than `known`."""
+    version = body.get("v", 1)
+    if type(version) is not int or version > known:
+        raise InvalidEvent(
+            f"written under schema {str(version)[:20]}, and this version reads up to {known}: "
+            "finish the upgrade, then replay the dead letters"
+        )
 
 
 def _read(name: str, value: Any) -> Any:
@@ -237,6 +294,10 @@ def _read(name: str, value: Any) -> Any:
         return Mark(value)
     if name == "standing":
         return Standing(value)
+    if name == "loss":
+        return Loss(value)
+    if name == "missing":
+        return tuple((boot, first, last) for boot, first, last in value)
     return bytes.fromhex(value) if name == "raw" else value
 
 
@@ -251,3 +312,4 @@ class Decoded:
 
     readings: tuple[Reading, ...] = ()
     events: tuple[Event, ...] = field(default=())
+    numbers: tuple[Numbered, ...] = ()

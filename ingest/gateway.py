@@ -14,6 +14,7 @@ from typing import Final
 from ingest.dialects.claims import Claim, Dialect, Fault, Measured, Reason, Seen, Spoken, Stood, Unreadable
 from ingest.events import Call, Decoded, Event, InvalidEvent, Mark, Place, Point, Presence, Reading, Rejected, Sighting
 from ingest.registry import Device, Registry
+from ingest.sequence import Numbered
 from ingest.settings import GatewaySettings
 
 Locate = Callable[[Point], Place | None]
@@ -64,10 +65,15 @@ class Gateway:
             claims = (Fault(error.reason, error.detail),)
         readings: list[Reading] = []
         events: list[Event] = []
+        numbers: list[Numbered] = []
         extra = Mark.RETAINED if retained else Mark.NONE
         for claim in claims:
             if isinstance(claim, Fault):
                 events.append(self._rejected(claim, topic, payload, source, received_at))
+                continue
+            if isinstance(claim, Numbered):
+                if not retained:  # what a broker kept and says again was counted when it was said
+                    numbers.append(claim)
                 continue
             try:
                 if isinstance(claim, Measured):
@@ -77,7 +83,7 @@ class Gateway:
             except (Unreadable, InvalidEvent) as error:
                 reason = error.reason if isinstance(error, Unreadable) else Reason.BAD_VALUE
                 events.append(self._rejected(Fault(reason, str(error)), topic, payload, source, received_at))
-        return Decoded(tuple(readings), tuple(events))
+        return Decoded(tuple(readings), tuple(events), tuple(numbers))
 
     def spoken_by(self, topic: str) -> tuple[Dialect | None, str]:
         """The dialect that reads a topic, and who speaks there."""

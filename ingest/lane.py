@@ -21,7 +21,7 @@ Receive = Callable[[bytes, bytes, bool, bool, Any], None]
 
 _READ: Final = 256 * 1024
 _STAMPS: Final = ("_last_bytes_received", "_last_msg_in")  # paho 2.2, paho 2.1
-_HOOKS: Final = ("_create_socket", "_packet_read", "_packet_queue", "_sock_recv", "_handle_publish")
+_HOOKS: Final = ("_create_socket", "_packet_read", "_packet_queue", "_sock_recv", "_handle_publish", "_loop_rc_handle")
 
 
 class Lane(Protocol):
@@ -37,6 +37,10 @@ class Lane(Protocol):
 
     def ping(self) -> None:
         """Tells the broker that we are alive without expecting to read its answer soon."""
+        ...
+
+    def drop(self) -> None:
+        """Ends the connection at once, as if it had been lost."""
         ...
 
 
@@ -91,6 +95,9 @@ class StockLane(mqtt.Client):
         queue = getattr(self, "_packet_queue", None)
         if queue is not None:
             queue(0xC0, b"\xc0\x00", 0, 0)
+
+    def drop(self) -> None:
+        self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
 
 
 class Buffered:

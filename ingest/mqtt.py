@@ -11,6 +11,7 @@ import contextlib
 import logging
 import random
 import time
+import uuid
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
@@ -20,10 +21,14 @@ from paho.mqtt.properties import Properties
 
 from ingest.counts import GatewayCounts
 from ingest.lane import FastLane, StockLane, fast_lane_fits
+from ingest.lookout import await_turn, identify
 from ingest.settings import MqttSettings
+from ingest.turns import BEAT, Turn, Word, status_topic
 
 logger = logging.getLogger(__name__)
 
+_TAKEN_OVER: Final = 0x8E
+_MOST_QUEUED: Final = 1000  # messages of our own on their way to the broker
 _SHORTEST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 5.0
 
@@ -37,6 +42,10 @@ class Inlet(Protocol):
 
     def rest(self) -> None:
         """The wire has nothing more just now."""
+        ...
+
+    def connected(self, kept: bool) -> None:
+        """A connection stands; `kept`: the broker still has our session."""
         ...
 
     def broken(self) -> None:
@@ -68,6 +77,11 @@ class Wire:
         self.epoch = 0
         self.paused = self._closing = False
         self.subscribed = asyncio.Event()
+        self.serving = asyncio.Event()  # subscribed, or watching the one that is
+        self._status, self._instance = status_topic(settings.client_id), uuid.uuid4().hex
+        self._standing_by = settings.standby
+        self._deaf = 0  # turns that came without a word of another: its words may not reach us
+        self._beaten = 0.0
         self._gone = asyncio.Event()
         self._handing_over = False  # paho is connecting in a thread: its callbacks must not touch the loop
         self._again: asyncio.Handle | None = None
@@ -83,10 +97,9 @@ class Wire:
     def _make_client(self) -> StockLane:
         settings = self._settings
         client = choose_lane(settings)(settings.client_id, self._inlet.receive)
-        if settings.username:
-            client.username_pw_set(settings.username, settings.password.get_secret_value() or None)
-        if settings.ca_file is not None:
-            client.tls_set(ca_certs=str(settings.ca_file))
+        identify(client, settings)
+        client.will_set(self._status, Word(self._instance, here=False).encode(), 1, retain=True)
+        client.max_queued_messages_set(_MOST_QUEUED)
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = settings.session_expiry
         properties.ReceiveMaximum = min(65535, settings.max_unacknowledged)
@@ -102,10 +115,12 @@ class Wire:
     async def run(self) -> None:
         """Keeps the connection up until cancelled."""
         ticking = asyncio.create_task(self._tick())
-        pause = _SHORTEST_PAUSE
+        pause, watched = _SHORTEST_PAUSE, self._standing_by
         try:
             while True:
-                connections = self._counts.connections
+                if watched:
+                    await self._watch()
+                watched, connections = True, self._counts.connections
                 if await self._connect():
                     await self._gone.wait()
                 if self._counts.connections > connections:
@@ -116,6 +131,18 @@ class Wire:
             ticking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await ticking
+
+    async def _watch(self) -> None:
+        """Until it is our turn to connect: another process with our client id may be serving."""
+        if self._standing_by:
+            logger.info("standing by for the gateway %s", self._settings.client_id)
+        patience = self._settings.standby_after * 2 ** min(self._deaf, 4) * random.uniform(1.0, 1.2)
+        turn = Turn(self._instance, patience, eager=not self._standing_by)
+        await await_turn(self._settings, turn, self._instance, self.serving.set)
+        if self._standing_by:
+            self._deaf = 0 if turn.heard_other else self._deaf + 1
+            logger.warning("taking over as the gateway %s", self._settings.client_id)
+            self._standing_by = False
 
     async def _connect(self) -> bool:
         self._gone.clear()
@@ -150,24 +177,33 @@ class Wire:
             return
         self._complained = ""
         self._counts.connections += 1
-        if self._counts.connections > 1 and not flags.session_present:
-            self._counts.lost_sessions += 1
-            logger.error("the MQTT broker has forgotten our session: messages it held for us are lost")
         logger.info(
             "connected to the MQTT broker at %s:%s, %s lane, session %s",
             self._settings.host, self._settings.port, self.lane, "kept" if flags.session_present else "new",
         )  # fmt: skip
-        self._client.subscribe([(f, 1) for f in self._settings.filters])
+        self._client.subscribe([(f, 1) for f in self._settings.subscriptions])
+        self.publish(self._status, Word(self._instance, here=True).encode(), retain=True)
+        self._inlet.connected(bool(flags.session_present))
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> bool:
+        """Sends a message of our own; False when there is no connection or too much is on its way already."""
+        if self._handing_over or not self._client.is_connected():
+            return False
+        return self._client.publish(topic, payload, qos, retain).rc == mqtt.MQTT_ERR_SUCCESS
 
     def _subscribed(self, _c: Any, _d: Any, _mid: int, reasons: Sequence[Any], _p: Any) -> None:
-        refused = [f for f, r in zip(self._settings.filters, reasons, strict=False) if r.is_failure]
+        refused = [f for f, r in zip(self._settings.subscriptions, reasons, strict=False) if r.is_failure]
         if refused:
             logger.error("the MQTT broker does not let us subscribe to %s; correct its access list", ", ".join(refused))
         else:
             self.subscribed.set()
+            self.serving.set()
 
     def _disconnected(self, _c: Any, _d: Any, _f: Any, reason: Any, _p: Any) -> None:
         self.epoch += 1
+        if getattr(reason, "value", 0) == _TAKEN_OVER and not self._closing:
+            logger.warning("another process serves as the gateway %s now", self._settings.client_id)
+            self._standing_by = True
         logger.log(
             logging.INFO if self._closing else logging.WARNING, "the connection to the MQTT broker ended (%s)", reason
         )
@@ -193,7 +229,13 @@ class Wire:
             self._again = None
         if self.paused or self._client.socket() is None:
             return
-        if self._client.read() and not self.paused:
+        try:
+            more = self._client.read()
+        except Exception:  # paho could not make sense of it: a new connection begins afresh and brings it again
+            logger.exception("the wire could not be read; connecting anew")
+            self._client.drop()
+            return
+        if more and not self.paused:
             self._again = self._loop.call_soon(self._readable)  # what was read ahead, the socket does not announce
         else:
             self._inlet.rest()
@@ -231,6 +273,9 @@ class Wire:
             if self._handing_over or self._client.socket() is None:
                 continue
             now = time.monotonic()
+            if now - self._beaten >= BEAT:
+                self._beaten = now
+                self.publish(self._status, Word(self._instance, here=True).encode(), qos=0)
             if self.paused or now - self._resumed < self._settings.keepalive:
                 if now - self._pinged > self._settings.keepalive / 2:
                     self._pinged = now
@@ -244,6 +289,7 @@ class Wire:
         self._closing = True
         self.pause()
         if self._client.socket() is not None:
+            self.publish(self._status, Word(self._instance, here=False).encode(), retain=True)
             self._client.disconnect()
             deadline = time.monotonic() + 2
             while self._client.socket() is not None and time.monotonic() < deadline:

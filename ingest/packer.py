@@ -7,7 +7,7 @@ straight into the frame. Whatever is odd in any respect takes `Gateway.decide`; 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -22,6 +22,7 @@ from ingest.events import Event, Mark, Rejected
 from ingest.frames import Frame, FrameBuilder, Origin, from_micros, to_micros
 from ingest.gateway import Gateway
 from ingest.registry import Registry
+from ingest.sequence import Numbered, is_numbered
 from ingest.topics import partition_of
 
 _SECOND: Final = 1_000_000
@@ -38,13 +39,14 @@ _ZERO: Final = int(Mark.ZERO_TIME)
 class Batch:
     """What was decoded between two flushes. `full` once a frame has been closed for its size."""
 
-    __slots__ = ("_builders", "_frames", "_rows", "events", "full", "messages")
+    __slots__ = ("_builders", "_frames", "_rows", "events", "full", "messages", "numbers")
 
     def __init__(self, frame_rows: int) -> None:
         self._rows = frame_rows
         self._builders: dict[int, FrameBuilder] = {}
         self._frames: list[tuple[int, Frame]] = []
         self.events: list[Event] = []
+        self.numbers: list[Numbered] = []
         self.messages = 0
         self.full = False
 
@@ -97,13 +99,18 @@ class Route:
     origin: Origin
     partition: int
     marks: int
+    gateway: str
 
 
 class Packer:
-    """Packs messages into a batch with one `Gateway`; a changed registry makes a new one."""
+    """Packs messages into a batch with one `Gateway`; a changed registry makes a new one.
 
-    def __init__(self, gateway: Gateway, partitions: int, counts: GatewayCounts) -> None:
+    With `shards`, topics begin with one of them; only what follows is read.
+    """
+
+    def __init__(self, gateway: Gateway, partitions: int, counts: GatewayCounts, shards: Collection[str] = ()) -> None:
         self._gateway, self._partitions, self.counts = gateway, partitions, counts
+        self._shards = frozenset(shards)
         self._late = round(gateway.settings.late_after * _SECOND)
         self._ahead = -round(gateway.settings.ahead_limit * _SECOND)
         self._routes: dict[bytes, Route | None] = {}
@@ -124,11 +131,12 @@ class Packer:
                 return
         else:
             self._remember(topic)
-        name = topic.decode("utf-8", errors="replace")
+        name = self._without_shard(topic.decode("utf-8", errors="replace"))
         decoded = self._gateway.decide(name, payload, retained, from_micros(received))
         for r in decoded.readings:
             builder = batch.builder(partition_of(r.place.township, self._partitions))
             builder.add(Origin.of(r), r.metric, int(r.marks), to_micros(r.observed_at), received, r.value)
+        batch.numbers += decoded.numbers
         self.counts.readings += len(decoded.readings)
         for event in decoded.events:
             batch.events.append(event)
@@ -148,6 +156,10 @@ class Packer:
         if type(body) is not dict:
             return False
         marks, at = route.marks, body.pop("at", None)
+        seq = body.pop("seq", None)
+        boot = body.pop("boot", None) if seq is not None else None
+        if seq is not None and not is_numbered(boot, seq):
+            return False
         if body.pop("test", False) is not False or not self._plain(body):
             return False
         observed = received if at is None else _micros(at)
@@ -161,6 +173,8 @@ class Packer:
         builder, origin = batch.builder(route.partition), route.origin
         for metric, value in body.items():
             builder.add(origin, metric, marks, observed, received, float(value))
+        if boot is not None:
+            batch.numbers.append(Numbered(route.gateway, boot, seq))
         self.counts.readings += len(body)
         return True
 
@@ -181,13 +195,20 @@ class Packer:
         if len(self._routes) >= _REMEMBERED:
             self._routes.clear()
         self._routes[topic] = None
-        name = topic.decode("utf-8", errors="replace")
+        name = self._without_shard(topic.decode("utf-8", errors="replace"))
         parts = name.split("/")
-        if len(parts) != 4 or parts[3] != "telemetry" or not all(parts) or not is_ident(parts[2]):
+        if len(parts) != 4 or parts[3] != "telemetry" or not all(map(is_ident, parts[1:3])):
             return
         if isinstance(self._gateway.spoken_by(name)[0], Native):
             with contextlib.suppress(Unreadable):
                 self._routes[topic] = self._route(parts[2], parts[1])
+
+    def _without_shard(self, topic: str) -> str:
+        """The topic as the dialects know it."""
+        if self._shards:
+            shard, _, rest = topic.partition("/")
+            return rest if shard in self._shards else topic
+        return topic
 
     def _route(self, device: str, gateway: str) -> Route:
         stand = self._gateway.stand(device, gateway, None)
@@ -196,7 +217,7 @@ class Packer:
             device, stand.kind, place.grid, place.township, gateway,
             point.lat if point else None, point.lon if point else None,
         )  # fmt: skip
-        return Route(origin, partition_of(place.township, self._partitions), int(stand.marks))
+        return Route(origin, partition_of(place.township, self._partitions), int(stand.marks), gateway)
 
 
 def _micros(at: object) -> int:

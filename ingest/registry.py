@@ -88,3 +88,9 @@ class Registry:
     def place_in(self, code: str, point: Point | None, why: str) -> Place:
         """The place of something in a known grid."""
         return Place(code, self.township_of(code), point, why)
+
+    def place_of_gateway(self, name: str) -> Place:
+        """Where a gateway stands: as it was enrolled itself, else with the first of its devices that stands somewhere."""
+        carried = (d for d in self.devices.values() if name in {d.id, d.gateway} and d.grid in self.grids)
+        first = min(carried, key=lambda d: (d.id != name, d.id), default=None)
+        return self.place_in(first.grid, first.point if first.id == name else None, "registry") if first else Place()

@@ -26,6 +26,13 @@ class MqttSettings(Section):
         "tocsin-gateway", min_length=1, title="Stable: the broker keeps unacknowledged messages under it"
     )
     filters: tuple[str, ...] = Field(("tocsin/#",), min_length=1, title="Topic filters to subscribe to")
+    shards: tuple[Annotated[str, Field(pattern=r"^[^/+#$\s]{1,64}$")], ...] = Field(
+        (), title="First topic levels that this gateway serves; its filters and all topics stand behind them"
+    )
+    standby: bool = Field(False, title="Begin as the standby of another process with the same client id")
+    standby_after: float = Field(
+        5.0, gt=0, le=3600, title="Seconds without a word of the active gateway after which its standby takes over"
+    )
     lane: Literal["auto", "fast", "stock"] = Field(
         "auto", title="fast cuts PUBLISH packets itself; stock is paho's own way; auto falls back"
     )
@@ -33,7 +40,14 @@ class MqttSettings(Section):
     session_expiry: int = Field(
         7 * 86400, ge=60, title="Seconds the broker keeps the session while the gateway is away"
     )
-    keepalive: int = Field(30, ge=5)
+    keepalive: int = Field(
+        30, ge=2, title="Seconds; a broker gives a silent connection up after one and a half of them"
+    )
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """The topic filters as the broker gets them."""
+        return tuple(f"{shard}/{f}" for shard in self.shards for f in self.filters) or self.filters
 
 
 class LogSettings(Section):
@@ -67,5 +81,8 @@ class GatewaySettings(Section):
     )
     pace: float = Field(
         0.010, ge=0, le=1, title="Seconds between two writes of readings alone; 0 where the broker's window is small"
+    )
+    gap_grace: float = Field(
+        10, ge=0, le=3600, title="Seconds for which a gateway's missing numbers may still come before a gap is told"
     )
     frame_rows: int = Field(500, ge=1, le=5000, title="Rows at which a frame closes even if the wire has more")

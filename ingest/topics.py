@@ -15,7 +15,7 @@ PARTITIONS: Final = 12
 
 
 class Topic(StrEnum):
-    """Names on the log. `SNAPSHOTS` is compacted; the others are kept for days."""
+    """Names on the log. `SNAPSHOTS` and `SEQUENCES` are compacted; the others are kept for days."""
 
     READINGS = "tocsin.readings"  # frames, written by the gateway
     SIGHTINGS = "tocsin.sightings"
@@ -25,6 +25,9 @@ class Topic(StrEnum):
     SIGNALS = "tocsin.signals"  # written by the worker
     DEADLETTERS = "tocsin.deadletters"  # what an agent could not digest, with the reason
     SNAPSHOTS = "tocsin.snapshots"  # detector state with its applied offset, one key per topic and partition
+    SEQUENCES = (
+        "tocsin.sequences"  # which numbers of each gateway are in the log, written by the gateway for its successor
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class TopicPlan:
 
 def plan(partitions: int = PARTITIONS) -> tuple[TopicPlan, ...]:
     """Every topic as it must be created."""
-    return tuple(TopicPlan(topic, partitions, compacted=topic is Topic.SNAPSHOTS) for topic in Topic)
+    return tuple(TopicPlan(topic, partitions, compacted=topic in {Topic.SNAPSHOTS, Topic.SEQUENCES}) for topic in Topic)
 
 
 def partition_of(township: str, partitions: int) -> int:

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import orjson
 
 from ingest.events import Mark, Point, Standing
+from ingest.sequence import Numbered
 
 LARGEST: Final = 64 * 1024
 
@@ -102,7 +103,7 @@ class Fault:
     raw: bytes | None = None  # the part itself; None means the whole message
 
 
-Claim = Measured | Seen | Spoken | Stood | Fault
+Claim = Measured | Seen | Spoken | Stood | Fault | Numbered
 
 
 class Dialect(Protocol):

@@ -15,6 +15,7 @@ import orjson
 
 from ingest.coordinates import Datum, to_wgs84
 from ingest.dialects.claims import (
+    LARGEST,
     Claim,
     Fault,
     Measured,
@@ -28,6 +29,7 @@ from ingest.dialects.claims import (
     read_json,
 )
 from ingest.events import InvalidEvent, Mark, Point, Standing
+from ingest.sequence import Numbered, is_numbered
 
 ROOT: Final = "tocsin"
 MARKS: Final = {
@@ -58,10 +60,39 @@ class Native:
             raise Unreadable(Reason.UNKNOWN_TOPIC, "the gateway in the topic is empty")
         match rest:
             case [kind] if kind in _OF_GATEWAY:
-                return _OF_GATEWAY[kind](source, "", payload)
+                device, reader = "", _OF_GATEWAY[kind]
             case [device, kind] if kind in _OF_DEVICE and device:
-                return _OF_DEVICE[kind](source, device, payload)
-        raise Unreadable(Reason.UNKNOWN_TOPIC, "write tocsin/{gateway}/{device}/telemetry, sighting or presence")
+                reader = _OF_DEVICE[kind]
+            case _:
+                wanted = "write tocsin/{gateway}/{device}/telemetry, sighting or presence"
+                raise Unreadable(Reason.UNKNOWN_TOPIC, wanted)
+        numbers = _numbers_of(source, payload)
+        if not numbers:
+            return reader(source, device, payload)
+        try:
+            return (*reader(source, device, payload), *numbers)
+        except Unreadable as error:  # what was rejected is kept as well, so its number counts
+            return (Fault(error.reason, error.detail), *numbers)
+
+
+def _numbers_of(gateway: str, payload: bytes) -> tuple[Claim, ...]:
+    """The message's own numbers, `boot` and `seq`: one message has one; a list may have one in each of its entries."""
+    if b'"seq"' not in payload or len(payload) > LARGEST or not is_ident(gateway):
+        return ()
+    try:
+        body = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return ()
+    claims: dict[Claim, None] = {}
+    for entry in body if isinstance(body, list) else [body]:
+        if not isinstance(entry, dict) or "boot" not in entry or "seq" not in entry:
+            continue
+        boot, seq = entry["boot"], entry["seq"]
+        if is_numbered(boot, seq):
+            claims[Numbered(gateway, boot, seq)] = None
+        else:
+            claims[Fault(Reason.BAD_VALUE, "boot must be a text of 1 to 64 characters and seq a number from 0")] = None
+    return tuple(claims)
 
 
 def _telemetry(gateway: str, device: str, payload: bytes) -> tuple[Claim, ...]:

@@ -58,6 +58,8 @@ class ScriptedBroker:
         self.port = 0
         self._news = asyncio.Condition()
         self._writer: asyncio.StreamWriter | None = None
+        self.status: list[bytes] = []  # what a process that watches the active one is told when it subscribes
+        self.watchers = 0
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -73,8 +75,7 @@ class ScriptedBroker:
         self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
-        self.connections += 1
+        mine = True  # not a process that merely watches
         try:
             while True:
                 first = (await reader.readexactly(1))[0]
@@ -86,6 +87,12 @@ class ScriptedBroker:
                     if byte < 128:
                         break
                 body = await reader.readexactly(length)
+                if first == 0x10:
+                    mine = b"-standby-" not in body
+                    self.connections += mine
+                    self.watchers += not mine
+                    if mine:
+                        self._writer = writer
                 answer = {
                     0x10: b"\x20\x03\x01\x00\x00",
                     0x82: packet(0x90, body[:2] + b"\x00\x01"),
@@ -93,6 +100,10 @@ class ScriptedBroker:
                 }.get(first)
                 if answer:
                     writer.write(answer)
+                if not mine:
+                    if first == 0x82:
+                        writer.write(b"".join(self.status))
+                    continue
                 async with self._news:
                     self.told.append((first, body))
                     self._news.notify_all()
@@ -131,6 +142,7 @@ class Recorder:
         self.got: list[tuple[str, bytes, bool, bool]] = []
         self.tokens: list[Any] = []
         self.rests = self.breaks = 0
+        self.joins: list[bool] = []
         self._news = asyncio.Event()
 
     def receive(self, topic: bytes, payload: bytes, retained: bool, redelivered: bool, token: Any) -> None:
@@ -142,6 +154,9 @@ class Recorder:
     def rest(self) -> None:
         self.rests += 1
         self._news.set()
+
+    def connected(self, kept: bool) -> None:
+        self.joins.append(kept)
 
     def broken(self) -> None:
         self.breaks += 1
