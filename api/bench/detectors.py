@@ -53,7 +53,7 @@ def run() -> list[Row]:
         broker = LogBroker(Path(folder)).start()
         try:
             log = LogSettings(brokers=broker.address, idempotent=False, partitions=len(TOWNSHIPS))
-            ours = asyncio.run(_ours(log))
+            ours = asyncio.run(worker_rate(log))
             theirs = asyncio.run(_theirs(log, quix)) if quix.exists() else None
         finally:
             broker.stop()
@@ -91,8 +91,8 @@ def _ring(name: str, township: str) -> Frame:
     return builder.close()
 
 
-async def _ours(log: LogSettings) -> float:
-    """Readings a second of one worker that finds all of them in the log."""
+async def worker_rate(log: LogSettings) -> float:
+    """Readings a second of one worker that finds all of them in the log (of as many partitions as there are `TOWNSHIPS`)."""
     await ensure_topics(log)
     async with LogWriter(log, client_id="bench") as writer:
         for township in TOWNSHIPS:

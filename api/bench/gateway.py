@@ -36,10 +36,11 @@ def run(messages: int = 60_000) -> list[Row]:
         port, publish_port, broker = stack.enter_context(mqtt_broker(folder))
         log = LogBroker(folder).start()
         stack.callback(log.stop)
+        settings = LogSettings(brokers=log.address, idempotent=False)
         turns: dict[str, list[dict[str, float]]] = {"stock": [], "ours": []}
         for n in range(_ROUNDS):
             for who, each in turns.items():
-                each.append(_turn(who, n, port=port, publish_port=publish_port, log=log.address, messages=messages))
+                each.append(turn(who, n, port=port, publish_port=publish_port, log=settings, messages=messages))
     rate = {who: statistics.median(t["rate"] for t in each) for who, each in turns.items()}
     cpu = {who: statistics.median(t["cpu"] for t in each) for who, each in turns.items()}
     note = f"{broker}, QoS 1, MQTT 5, {messages} messages, {_PUBLISHERS} publishers, median of {_ROUNDS} turns; stock "
@@ -58,11 +59,13 @@ def run(messages: int = 60_000) -> list[Row]:
     ]
 
 
-def _turn(who: str, n: int, *, port: int, publish_port: int, log: str, messages: int) -> dict[str, float]:
-    """One subscriber taking all messages of freshly started publishers."""
+def turn(who: str, n: int, *, port: int, publish_port: int, log: LogSettings, messages: int) -> dict[str, float]:
+    """One subscriber taking all messages of freshly started publishers: its `rate` (messages a second) and `cpu` (µs a message)."""
     with ExitStack() as stack:
         gateways = [f"bench-{who}-{n}-{i}" for i in range(_PUBLISHERS)]
-        subscriber = stack.enter_context(_python("api.bench.gateway", who, port, log, messages, f"{who}-{n}"))
+        subscriber = stack.enter_context(
+            _python("api.bench.gateway", who, port, log.model_dump_json(), messages, f"{who}-{n}")
+        )
         _await_ready(subscriber)
         each = messages // _PUBLISHERS
         blasts = [stack.enter_context(_python("api.bench.blast", publish_port, g, each)) for g in gateways]
@@ -155,7 +158,7 @@ async def _ours(port: int, log: str, messages: int, name: str) -> None:
     running = asyncio.create_task(
         run_gateway(
             MqttSettings(port=port, client_id=name, session_expiry=60),
-            LogSettings(brokers=log, idempotent=False), GatewaySettings(),
+            LogSettings.model_validate_json(log), GatewaySettings(),
             registry=lambda: registry, locate=lambda _: None, seal=lambda _: ("", ""),
             clock=Clock(), stop=stop, ready=ready.set, counts=counts,
         )
