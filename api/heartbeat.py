@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import faulthandler
 import logging
+import math
 import os
 import socket
 import sys
@@ -24,11 +25,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from streams.guard import LEAVE_STALLED, Leave
+from streams.guard import LEAVE_STALLED, LEAVE_UNDRAINED, Leave
 from streams.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
+DRAIN_WITHIN: Final = (
+    9.0  # seconds to end in after being asked to; everything in hand comes again, so waiting longer gains nothing
+)
 LOOP_WITHIN: Final = 60.0  # seconds in which the event loop must get round
 _EVERY: Final = 1.0
 _FROZEN: Final = 5.0  # seconds that a beat may be late before it is taken for a freeze of the whole process
@@ -60,6 +64,7 @@ class Heart:
     _halt: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _said: str = ""
+    _until: float = math.inf  # when a process that was asked to end leaves
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
@@ -83,7 +88,8 @@ class Heart:
         self._beat()
 
     def stopping(self) -> None:
-        """The process was asked to end and drains."""
+        """The process was asked to end and drains; it leaves when that takes longer than `DRAIN_WITHIN`."""
+        self._until = min(self._until, time.monotonic() + DRAIN_WITHIN)
         self._tell("STOPPING=1")
 
     def moves(self, part: str, within: float) -> Callable[[], None]:
@@ -117,6 +123,10 @@ class Heart:
             before, looked = looked, time.monotonic()
             if looked - before > self.every + _FROZEN:
                 self.forgive()
+            if looked > self._until:
+                log.critical("not drained within %g s; leaving: what is in hand comes again", DRAIN_WITHIN)
+                self.leave(LEAVE_UNDRAINED)
+                return
             stalled = self.stands_still(looked)
             if stalled:
                 log.critical("no progress in: %s; leaving to be started again", ", ".join(stalled))

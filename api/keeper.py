@@ -29,6 +29,7 @@ _MEANINGS: Final = {
     2: "its settings cannot be used",
     3: "something it needs is missing or away",
     70: "an event could be neither digested nor set aside, so it left to read it again",
+    76: "it was asked to end and did not drain in time, so what it had in hand comes again",
     75: "there was work and it did not get on, so it left to be started again",
 }
 

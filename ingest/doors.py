@@ -34,7 +34,7 @@ _DEEPEST: Final = 8  # the same for a batch with single events in it: alarms do 
 # is not a wait for more: the first write after a pause goes at once, a full frame and an event too, and so does whatever there is once
 # the wire has been quiet for this long, for then a broker with a small window may be waiting for us.
 _QUIET: Final = 0.003
-_DRAIN_WITHIN: Final = 10.0
+_DRAIN_WITHIN: Final = 5.0
 _LOOK_EVERY: Final = 2.0
 _REPORT_EVERY: Final = 30.0
 _PROGRESS_EVERY: Final = 1.0

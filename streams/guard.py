@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 LEAVE_UNDELIVERABLE: Final = 70  # EX_SOFTWARE: neither digested nor dead-lettered
 LEAVE_STALLED: Final = 75  # EX_TEMPFAIL: there is work and it does not get on
 
+LEAVE_UNDRAINED: Final = 76  # asked to end, and not done in time
+
 Leave = Callable[[int], object]
 
 

@@ -180,14 +180,14 @@ class _Serving:
     async def _end(self, halt: asyncio.Event, parts: dict[str, asyncio.Task[None]]) -> None:
         """Stop reading, let what is in hand end, keep the state, and let go."""
         try:
-            await asyncio.wait_for(self._app.stop(), 15)
-            await self._wards.save_all(within=5.0)
+            await asyncio.wait_for(self._app.stop(), 4)
+            await self._wards.save_all(within=2.0)
         except (
             Exception
         ):  # a stop that does not work must not keep the rest from stopping; what is missed is read again
             logger.exception("the worker did not end tidily; what it had in hand is read again")
         halt.set()
-        _, late = await asyncio.wait(parts.values(), timeout=15)
+        _, late = await asyncio.wait(parts.values(), timeout=2)
         for task in late:
             task.cancel()
         await asyncio.gather(*parts.values(), return_exceptions=True)

@@ -19,9 +19,11 @@ import pytest
 
 from alerts import sender
 from alerts.ledger.port import LedgerUnavailable
+from api import heartbeat
 from api.heartbeat import LOOP_WITHIN, Heart, follow_answers, main
 from ingest.clock import Clock
 from ingest.doors import Shipment, _progress
+from streams.guard import LEAVE_UNDRAINED
 
 PATIENCE = 10.0  # seconds after which a test gives up waiting for another thread
 
@@ -266,3 +268,18 @@ def test_a_sender_moves(_sentence: str, busy: int, away: bool, moves: bool) -> N
         mine.wake()
     mine.run(stop)
     assert bool(moved) is moves
+
+
+def test_a_process_that_does_not_drain_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "DRAIN_WITHIN", 0.05)
+    left, gone = [], threading.Event()
+
+    def leave(code: int) -> None:
+        left.append(code)
+        gone.set()
+
+    with Heart(file=tmp_path / "beat", every=0.01, leave=leave) as heart:
+        heart()
+        heart.stopping()
+        assert gone.wait(PATIENCE)
+    assert left == [LEAVE_UNDRAINED]
