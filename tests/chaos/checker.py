@@ -3,10 +3,11 @@
 A message belongs to the phase in which it was published. What counts:
 
 * lost: a message that was acknowledged to its gateway (by the MQTT broker or by Tocsin itself) and is not in the log at the end, or an
-  alarm whose grid's own people were never told;
+  alarm whose grid's own people were never told, or a reading that is in the log and neither in the time series nor set aside;
 * doubled: a second notice for the same alert, recipient and channel (each step of the run's policy asks somebody else, so a recipient
   stands for a step);
-* wrong: a notice to somebody outside the alert's grid and the levels above it, or one that speaks of no known grid.
+* wrong: a notice to somebody outside the alert's grid and the levels above it, one that speaks of no known grid, or a row of the ledger
+  that a replay changed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 CALM: Final = "calm"
@@ -59,17 +61,24 @@ class _Runs:
         return [(a, b) for a, b in out]
 
 
-def common(one: list[tuple[int, int]], other: list[tuple[int, int]]) -> int:
-    """How many numbers are in both of two merged lists of runs."""
-    total = i = j = 0
+def both(one: list[tuple[int, int]], other: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The numbers in both of two merged lists of runs, as runs."""
+    found: list[tuple[int, int]] = []
+    i = j = 0
     while i < len(one) and j < len(other):
         first, last = max(one[i][0], other[j][0]), min(one[i][1], other[j][1])
-        total += max(0, last - first + 1)
+        if first <= last:
+            found.append((first, last))
         if one[i][1] < other[j][1]:
             i += 1
         else:
             j += 1
-    return total
+    return found
+
+
+def count(found: list[tuple[int, int]]) -> int:
+    """How many numbers are in runs."""
+    return sum(last - first + 1 for first, last in found)
 
 
 @dataclass(slots=True)
@@ -83,6 +92,11 @@ class _Seen:
     alarms: list[tuple[float, str]] = field(default_factory=list)  # at, grid
     sure: dict[str, _Runs] = field(default_factory=lambda: defaultdict(_Runs))  # acknowledged to the gateway
     kept: dict[str, _Runs] = field(default_factory=lambda: defaultdict(_Runs))
+    readings: dict[str, _Runs] = field(
+        default_factory=lambda: defaultdict(_Runs)
+    )  # those of the kept that belong into the series
+    stored: dict[str, _Runs] = field(default_factory=lambda: defaultdict(_Runs))
+    changed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     notices: list[tuple[float, str, str, str]] = field(default_factory=list)  # at, to, channel, text
     phases: list[tuple[float, float, str]] = field(default_factory=list)
     memory: list[tuple[float, float]] = field(default_factory=list)
@@ -108,7 +122,7 @@ def judge(lines: Iterable[Mapping[str, Any]]) -> dict[str, Verdict]:
             kept=kept,
             lost=sure_not_kept + lost_alarms,
             doubled=doubled,
-            wrong=wrong,
+            wrong=wrong + seen.changed[fault],
             longest_silence_s=_silence(seen, fault),
             recover_s=None if longest is None or usual is None else round(max(0.0, longest - usual), 2),
             memory_peak_mb=_peak(seen, fault),
@@ -136,6 +150,12 @@ def _sorted(lines: Iterable[Mapping[str, Any]]) -> _Seen:
                 seen.sure[line["source"]].add(1, line["upto"])
             case "kept":
                 seen.kept[line["source"]].add(line["first"], line["last"])
+                if line.get("reading"):
+                    seen.readings[line["source"]].add(line["first"], line["last"])
+            case "stored":
+                seen.stored[line["source"]].add(line["first"], line["last"])
+            case "changed":
+                seen.changed[line["fault"]] += line["rows"]
             case "notice":
                 seen.notices.append((line["at"], line["to"], line["channel"], line["text"]))
             case "begin":
@@ -219,25 +239,14 @@ def _messages(seen: _Seen, fault: str) -> tuple[int, int, int]:
         said = numbers.merged()
         in_log = seen.kept[source].merged()
         sure = seen.sure[source].merged()
-        published += sum(b - a + 1 for a, b in said)
-        kept += common(said, in_log)
-        lost += common(said, sure) - common(_both(said, sure), in_log)
+        promised = both(said, sure)
+        published += count(said)
+        kept += count(both(said, in_log))
+        lost += count(promised) - count(both(promised, in_log))
+        if seen.stored:  # the run has a time series: what the log has of readings must be there as well
+            read = both(said, seen.readings[source].merged())
+            lost += count(read) - count(both(read, seen.stored[source].merged()))
     return published, kept, lost
-
-
-def _both(one: list[tuple[int, int]], other: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The numbers in both of two merged lists of runs, as runs."""
-    found: list[tuple[int, int]] = []
-    i = j = 0
-    while i < len(one) and j < len(other):
-        first, last = max(one[i][0], other[j][0]), min(one[i][1], other[j][1])
-        if first <= last:
-            found.append((first, last))
-        if one[i][1] < other[j][1]:
-            i += 1
-        else:
-            j += 1
-    return found
 
 
 def _notices(seen: _Seen, fault: str, alarms: Mapping[str, list[tuple[float, str]]]) -> tuple[int, int]:
@@ -245,7 +254,7 @@ def _notices(seen: _Seen, fault: str, alarms: Mapping[str, list[tuple[float, str
     phase_of = {grid: name for name, found in alarms.items() for _, grid in found}
     doubled = wrong = 0
     for grid, notices in _told(seen).items():
-        for n, at in Counter_by(notices):
+        for n, at in _repeats(notices):
             if phase_of.get(grid, _phase_at(seen, at)) == fault:
                 doubled += n - 1
         for at, to, _ in notices:
@@ -254,7 +263,7 @@ def _notices(seen: _Seen, fault: str, alarms: Mapping[str, list[tuple[float, str
     return doubled, wrong
 
 
-def Counter_by(notices: list[tuple[float, str, str]]) -> list[tuple[int, float]]:
+def _repeats(notices: list[tuple[float, str, str]]) -> list[tuple[int, float]]:
     """How often each (recipient, channel) was asked for, with the instant of the last time."""
     counted = Counter((to, channel) for _, to, channel in notices)
     last = {(to, channel): at for at, to, channel in sorted(notices)}
@@ -268,7 +277,7 @@ def _silence(seen: _Seen, fault: str) -> float | None:
     for begun, ended, name in seen.phases:
         if name == fault:
             inside = [begun, *(at for at in instants if begun < at < ended), ended]
-            gap = max(b - a for a, b in zip(inside, inside[1:], strict=False))
+            gap = max(b - a for a, b in pairwise(inside))
             longest = gap if longest is None else max(longest, gap)
     return None if longest is None else round(longest, 2)
 

@@ -22,13 +22,17 @@ from api.stack import environment_of
 from ingest.log import ensure_topics
 from ingest.registry import Device, Grid
 from ingest.settings import LogSettings, MqttSettings
+from tests.chaos import clocks
 from tests.chaos.county import GATEWAYS, POLICIES, SHARDS, shard_of
+from tests.chaos.disk import SmallDisk
 from tests.chaos.feed import Address
+from tests.chaos.proxy import Proxies, TroubledDoor
 from tests.live.servers import Influx, Kafka, Mosquitto, Postgres
 
 PARTITIONS = 6
 PROCESS = "api.command.process"
 BROKEN = "tests.chaos.broken"
+_DISK_MB = {"ledger": 160, "log": 400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Shape:
     max_connections: int | None = None
     small_disk: str = ""  # "ledger" or "log": that server's files live on a small tmpfs
     proxied: bool = False  # every link between two parts runs through a proxy of `tests.chaos.proxy`
+    own_clocks: bool = False  # the product's processes run under libfaketime, each with a clock that can be set
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -57,16 +62,29 @@ class Cluster:
         *,
         place: tuple[list[Grid], list[Device], list[Person]],
         twilio: Mapping[str, Any],
+        provider_port: int,
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.folder, self.shape, self._place, self._twilio, self._say = folder, shape, place, twilio, progress
+        self._provider_port = provider_port
+        self._ports: dict[str, int] = {}
         folder.mkdir(parents=True, exist_ok=True)
-        self.kafka = Kafka(folder / "kafka", shape.brokers)
+        self.disk = SmallDisk(folder / "disk", _DISK_MB[shape.small_disk]) if shape.small_disk else None
+        self.proxies = Proxies(self.pids) if shape.proxied else None
+        doors = [self.proxies.add(f"kafka-{i}").port for i in range(shape.brokers)] if self.proxies else None
+        small = self.disk.path if self.disk else None
+        self.kafka = Kafka(
+            folder / "kafka", shape.brokers, advertised=doors, data=small if shape.small_disk == "log" else None
+        )
         self.mosquitto = Mosquitto(folder / "mosquitto")
-        self.postgres = Postgres(folder / "postgres", max_connections=shape.max_connections)
+        self.postgres = Postgres(
+            folder / "postgres", max_connections=shape.max_connections,
+            data=small if shape.small_disk == "ledger" else None,
+        )  # fmt: skip
         self.influx = Influx(folder / "influx") if shape.influx else None
+        self.door: TroubledDoor | None = None
         self.keeper = Keeper(folder / "parts")
-        self.links: dict[str, str] = {}
+        self.database = ""
         self.log: LogSettings
         self.ledger_url = ""
         self.api_port = 0
@@ -91,6 +109,14 @@ class Cluster:
         self._password = self.mosquitto.user(*GATEWAYS)
         self.log = self.kafka.settings(partitions=self.shape.partitions)
         self.ledger_url = self.postgres.new_database()
+        self.database = self.ledger_url.rpartition("/")[2]
+        if self.influx is not None:
+            self.door = TroubledDoor(self.influx.port)
+        self._ports = {"mosquitto": self.mosquitto.port, "ledger": self.postgres.port, "provider": self._provider_port}
+        if self.proxies is not None:
+            for i, port in enumerate(self.kafka.ports):
+                self.proxies.links[f"kafka-{i}"].target = port
+            self._ports = {name: self.proxies.add(name, port).port for name, port in self._ports.items()}
         self._say("topics, schema, place")
         asyncio.run(ensure_topics(self.log))
         ledger = open_ledger(self.ledger_url)
@@ -111,6 +137,10 @@ class Cluster:
         workers = {f"worker-{n}": "worker" for n in range(1, self.shape.workers + 1)}
         return {**{f"gateway-{s}": "gateway" for s in SHARDS}, **workers, "sender": "sender", "api": "api"}
 
+    def pids(self) -> dict[str, int]:
+        """The product's processes as they are now."""
+        return {name: self.keeper.pid(name) for name in self.keeper.names}
+
     def named(self, verb: str) -> list[str]:
         """The processes of a verb."""
         return [name for name in self.keeper.names if name.split("-")[0] == verb]
@@ -123,6 +153,8 @@ class Cluster:
     def _add(self, name: str, verb: str, extra: Mapping[str, str] | None = None) -> None:
         env = {k: v for k, v in os.environ.items() if not k.startswith("TOCSIN_")}
         env |= environment_of(self._values(name)) | (extra or {})
+        if self.shape.own_clocks:
+            env |= clocks.environment(self._clock_file(name))
         if self.shape.broken and verb in self.shape.broken_verbs:
             self.keeper.add(name, verb, {**env, "CHAOS_BROKEN": self.shape.broken}, module=BROKEN)
         else:
@@ -130,20 +162,24 @@ class Cluster:
 
     def _values(self, name: str) -> dict[str, Any]:
         values: dict[str, Any] = {
-            "mqtt": {**plain(self.mosquitto.settings(client_id=f"tocsin-{name}")), **wire(name)},
+            "mqtt": {
+                **plain(self.mosquitto.settings(client_id=f"tocsin-{name}")),
+                "port": self._ports["mosquitto"],
+                **wire(name),
+            },
             "log": plain(self.log),
-            "ledger": {"url": self.links.get("ledger", self.ledger_url)},
+            "ledger": {"url": self.ledger_url.replace(f":{self.postgres.port}/", f":{self._ports['ledger']}/")},
             "worker": {"sends": "false"},
             "api": {"port": self.api_port},
             "notify": {
                 "channels": ("sms",),
                 "policies": str(self.folder / "policies.toml"),
                 "public_url": f"http://127.0.0.1:{self.api_port}",
-                "twilio": dict(self._twilio),
+                "twilio": {**self._twilio, "base_url": f"http://127.0.0.1:{self._ports['provider']}"},
             },
         }
-        if self.influx is not None:
-            values["series"] = plain(self.influx.settings(url=self.links.get("influx", self.influx.url)))
+        if self.influx is not None and self.door is not None:
+            values["series"] = plain(self.influx.settings(url=f"http://127.0.0.1:{self.door.port}"))
         else:
             values["series"] = {"path": str((self.folder / f"series-{name}.db").absolute())}
         for section, over in self.shape.settings.items():
@@ -182,6 +218,26 @@ class Cluster:
             thread.start()
         for thread in stopping:
             thread.join(60)
+        if self.door is not None:
+            self.door.stop()
+        if self.proxies is not None:
+            self.proxies.stop()
+        if self.disk is not None:
+            self.disk.remove()
+
+    def clock(self, name: str, ahead: int) -> None:
+        """Set a process's clock so many seconds ahead of the machine's; it jumps while it runs."""
+        clocks.set_ahead(self._clock_file(name), ahead)
+
+    def _clock_file(self, name: str) -> Path:
+        return self.folder.absolute() / "clocks" / name
+
+    def local_time_jumps(self, *, in_seconds: float, forward: bool) -> None:
+        """Start every process of the product again in a time zone whose clocks change so soon."""
+        zone = clocks.changing_zone(time.time() + in_seconds, forward=forward)
+        for name, verb in self.parts().items():
+            self.keeper.hold(name)
+            self._add(name, verb, {"TZ": zone})
 
 
 def sharded() -> bool:
@@ -199,10 +255,9 @@ def wire(name: str) -> dict[str, Any]:
 def plain(section: BaseModel) -> dict[str, Any]:
     """A section of settings as values for the environment; what is not set is left out."""
     found: dict[str, Any] = {}
-    for key, value in section:
-        if isinstance(value, SecretStr):
-            value = value.get_secret_value()
-        if value is None or value == "" or value == ():
+    for key, said in section:
+        value = said.get_secret_value() if isinstance(said, SecretStr) else said
+        if value is None or value in ("", ()):
             continue
         found[key] = str(value).lower() if isinstance(value, bool) else value
     return found

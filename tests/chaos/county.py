@@ -45,6 +45,12 @@ def spot(n: int) -> Spot:
     return Spot(f"alarm-{n:05d}", GATEWAYS[n % len(GATEWAYS)], f"c-{n % TOWNSHIPS:02d}-{n:05d}")
 
 
+def gateway_of(device: str) -> str:
+    """The field gateway of a device."""
+    kind, _, rest = device.partition("-")
+    return spot(int(rest)).gateway if kind == "alarm" else rest.rpartition("-")[0]
+
+
 def calm_device(gateway: str, n: int) -> str:
     """A device that never rings."""
     return f"calm-{gateway}-{n % (CALM_DEVICES // len(GATEWAYS)):02d}"
@@ -65,10 +71,8 @@ def place(alarms: int) -> tuple[list[Grid], list[Device], list[Person]]:
         devices.append(Device(at.device, "smoke", at.gateway, at.grid))
         people.append(Person(f"p{n}", f"网格长{n}", f"+86100000{n:05d}", "grid_leader", at.grid))
     for i, gateway in enumerate(GATEWAYS):
-        for n in range(CALM_DEVICES // len(GATEWAYS)):
-            devices.append(
-                Device(calm_device(gateway, n), "thermometer", gateway, spot((i + n * len(GATEWAYS)) % alarms).grid)
-            )
+        below = [spot((i + n * len(GATEWAYS)) % alarms).grid for n in range(CALM_DEVICES // len(GATEWAYS))]
+        devices += [Device(calm_device(gateway, n), "thermometer", gateway, grid) for n, grid in enumerate(below)]
     return grids, devices, people
 
 

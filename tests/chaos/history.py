@@ -10,12 +10,13 @@ their field gateway (`source`) and its own sequence number, and written as runs 
 | alarm | source, seq, grid | one of them was a red alarm of this grid |
 | puback | source, first, last | the MQTT broker acknowledged them to the gateway |
 | acknowledged | source, upto | Tocsin itself said on `ack/<gateway>` that the log has everything up to here |
-| kept | source, first, last | read back from the log |
+| kept | source, first, last, reading | read back from the log; `reading` when it belongs into the time series |
+| stored | source, first, last | read back from the time series, or from the dead letters with the series' own words |
+| changed | fault, rows, which | rows of the ledger that a replay changed |
 | alert | grid, ident | read back from the ledger |
 | notice | to, channel, text, ident | a request reached the provider |
 | begin, end | fault, round | a phase: a round of a fault, or of calm (`calm`) |
 | memory | mb | resident memory of all product processes together |
-| settled | fault, unacknowledged | everything after a fault had time to arrive |
 """
 
 from __future__ import annotations

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
+from api.tally import FOLLOWED
 from ingest import events
 from ingest.events import Call, Presence, Rejected, Sighting
 from ingest.frames import Frame, to_micros
 from ingest.settings import LogSettings
 from ingest.topics import Topic
+from tests.chaos.county import gateway_of
 from tests.chaos.feed import POISON_SOURCE
 from tests.chaos.history import History, runs
 
-TOPICS: Final = (Topic.READINGS, Topic.SIGHTINGS, Topic.CALLS, Topic.PRESENCE, Topic.REJECTS)
+TOPICS: Final = (Topic.READINGS, Topic.SIGHTINGS, Topic.CALLS, Topic.PRESENCE, Topic.REJECTS, Topic.DEADLETTERS)
 Presences = Mapping[tuple[str, int], int]
+GROUPS: Final = {**FOLLOWED, "tocsin-record": (Topic.READINGS,)}
+READING, EVENT, STORED = "reading", "event", "stored"
+Found = dict[tuple[str, str], set[int]]
+_REFUSED = re.compile(rb"^reading,device=([^, ]+),.*metric=uptime[, ].*value=([0-9.]+)")
 
 
 class Logbook:
@@ -32,13 +40,16 @@ class Logbook:
 
     def read_into(self, history: History) -> None:
         """Write down every message that has come into the log since the last time."""
-        found: dict[str, set[int]] = defaultdict(set)
+        found: Found = defaultdict(set)
         asyncio.run(self._read(found))
-        for source, numbers in sorted(found.items()):
+        for (source, where), numbers in sorted(found.items()):
             for first, last in runs(numbers):
-                history.write("kept", source=source, first=first, last=last)
+                if where == STORED:
+                    history.write("stored", source=source, first=first, last=last)
+                else:
+                    history.write("kept", source=source, first=first, last=last, reading=where == READING)
 
-    async def _read(self, found: dict[str, set[int]]) -> None:
+    async def _read(self, found: Found) -> None:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._settings.brokers, enable_auto_commit=False, max_partition_fetch_bytes=4 << 20
         )
@@ -60,32 +71,62 @@ class Logbook:
         finally:
             await consumer.stop()
 
-    def _note(self, topic: str, raw: bytes, found: dict[str, set[int]]) -> None:
+    def _note(self, topic: str, raw: bytes, found: Found) -> None:
         if topic == Topic.READINGS:
             frame = Frame.decode(raw)
             if "uptime" in frame.metrics:
                 rows = np.flatnonzero(frame.metric == frame.metrics.index("uptime"))
                 for i in rows.tolist():
-                    found[frame.devices[frame.device[i]].gateway].add(int(frame.value[i]))
+                    found[frame.devices[frame.device[i]].gateway, READING].add(int(frame.value[i]))
             return
         event = events.decode(raw)
         if isinstance(event, Sighting | Call):
             gateway, _, seq = event.ident.rpartition(":")
-            found[gateway].add(int(seq))
+            found[gateway, EVENT].add(int(seq))
         elif isinstance(event, Presence):
             seq_of = self._presences.get((event.gateway, to_micros(event.observed_at)))
             if seq_of is not None:
-                found[event.gateway].add(seq_of)
+                found[event.gateway, EVENT].add(seq_of)
         elif isinstance(event, Rejected):
-            self._rejected(event, found)
+            (self._letter if topic == Topic.DEADLETTERS else self._rejected)(event, found)
 
     @staticmethod
-    def _rejected(event: Rejected, found: dict[str, set[int]]) -> None:
+    def _letter(event: Rejected, found: Found) -> None:
+        """A line that the time series refused, set aside with its words."""
+        if refused := _REFUSED.match(event.raw):
+            found[gateway_of(refused[1].decode()), STORED].add(int(float(refused[2])))
+
+    @staticmethod
+    def _rejected(event: Rejected, found: Found) -> None:
         device = event.topic.split("/")[-2]
         if device.startswith("broken-"):
-            found[POISON_SOURCE].add(int(device.removeprefix("broken-")))
+            found[POISON_SOURCE, EVENT].add(int(device.removeprefix("broken-")))
             return
         try:
-            found[event.source].add(int(json.loads(event.raw)["seq"]))
+            found[event.source, EVENT].add(int(json.loads(event.raw)["seq"]))
         except (ValueError, KeyError, TypeError):
             return  # nothing of ours
+
+
+async def behind(settings: LogSettings) -> int:
+    """How many records the worker's groups have not committed yet, all together."""
+    return sum((await lags(settings)).values())
+
+
+async def lags(settings: LogSettings) -> dict[str, int]:
+    """The same by group."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.brokers)
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.brokers, enable_auto_commit=False)
+    await admin.start()
+    try:
+        await consumer.start()
+        found: dict[str, int] = {}
+        for group, topics in GROUPS.items():
+            parts = [TopicPartition(str(t), p) for t in topics for p in range(settings.partitions)]
+            ends = await consumer.end_offsets(parts)
+            done = await admin.list_consumer_group_offsets(group, partitions=parts)
+            found[group] = sum(max(0, end - max(0, done[p].offset if p in done else 0)) for p, end in ends.items())
+        return found
+    finally:
+        await consumer.stop()
+        await admin.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
@@ -21,8 +22,9 @@ from tests.chaos.cluster import Cluster, Shape
 from tests.chaos.county import SECOND_AFTER, place, place_line
 from tests.chaos.feed import Feed
 from tests.chaos.history import History
-from tests.chaos.logbook import Logbook
+from tests.chaos.logbook import Logbook, behind
 from tests.chaos.provider import Provider
+from tests.chaos.stored import stored_into
 
 SETTLE_WITHIN = 120.0  # seconds after a fault in which everything must have arrived
 _SAMPLE_EVERY = 0.5
@@ -41,7 +43,7 @@ class Load:
 
 def say(text: str) -> None:
     """Progress, for people."""
-    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} (load {os.getloadavg()[0]:.0f}) {text}\n")
     sys.stderr.flush()
 
 
@@ -56,7 +58,9 @@ class Rig:
         county = place(load.alarms)
         self.leaders = {p.grid: p.phone for p in county[2]}
         self.history.write("place", **place_line(county[0], county[2]))
-        self.cluster = Cluster(folder, shape, place=county, twilio=self.provider.settings(), progress=say)
+        self.cluster = Cluster(
+            folder, shape, place=county, twilio=self.provider.settings(), provider_port=self.provider.port, progress=say
+        )
         self.feed: Feed
         self.logbook: Logbook
         self._ended = threading.Event()
@@ -123,12 +127,16 @@ class Rig:
         """Say nothing more, let everything arrive, and write down what the log, the ledger and the provider hold."""
         self.feed.quiet.set()
         say("quiet: letting everything arrive")
-        if not self.until(lambda: not self.feed.unacknowledged() and not self.untold(time.time()), SETTLE_WITHIN):
+        if not self.arrived(SETTLE_WITHIN):
             say(
                 f"{self.feed.unacknowledged()} messages are unacknowledged and {len(self.untold(time.time()))} alarms untold"
             )
         time.sleep(SECOND_AFTER + 3)  # the second step of the last alarm
+        if not self.until(self.caught_up, SETTLE_WITHIN, 1.0):
+            say("the worker's groups are not through with the log")
         self.logbook.read_into(self.history)
+        if self.cluster.influx is not None:
+            stored_into(self.history, self.cluster.influx.settings())
         self.provider.write_into(self.history)
         ledger = open_ledger(self.cluster.ledger_url)
         cursor, first = "", True
@@ -139,6 +147,14 @@ class Rig:
             cursor, first = page.cursor, False
         ledger.close()
         self.history.flush()
+
+    def arrived(self, within: float) -> bool:
+        """Wait until every message is acknowledged and every alarm told; whether that came about."""
+        return self.until(lambda: not self.feed.unacknowledged() and not self.untold(time.time()), within)
+
+    def caught_up(self) -> bool:
+        """Whether the worker's groups have read everything that is in the log."""
+        return asyncio.run(behind(self.cluster.log)) == 0
 
     @staticmethod
     def until(condition: Callable[[], bool], within: float, every: float = 0.1) -> bool:

@@ -14,9 +14,9 @@ from typing import Any
 
 from tests.chaos.checker import CALM, Verdict, judge
 from tests.chaos.faults import FAULTS, SHORT, Fault
-from tests.chaos.faults.contract import Skip
 from tests.chaos.history import read
 from tests.chaos.rig import Load, Rig, say
+from tests.chaos.skip import Skip
 
 CALM_SECONDS = 20.0
 SHORT_ROUNDS = 1
@@ -55,7 +55,7 @@ def run(asked: Asked, *, as_json: bool) -> int:
         faults, controls = (SHORT, ()) if asked.short else (tuple(FAULTS), tuple(CONTROLS))
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tocsin-chaos-", ignore_cleanup_errors=True) as made:
-        folder = Path(asked.keep or made)
+        folder = Path(asked.keep or made) / time.strftime("%H%M%S")
         verdicts, skipped = _faults([FAULTS[n] for n in faults], asked, folder)
         found = {name: caught(CONTROLS[name], folder / f"control-{name}", asked.seed) for name in controls}
     result = {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tests.chaos.faults import clocks, incoming, moves, network, processes, series, servers
 from tests.chaos.faults.contract import Fault
-from tests.chaos.faults import processes
 
-FAULTS: dict[str, Fault] = {fault.name: fault for family in (processes.FAULTS,) for fault in family}
+FAMILIES = (processes, servers, series, moves, incoming, network, clocks)
+FAULTS: dict[str, Fault] = {fault.name: fault for family in FAMILIES for fault in family.FAULTS}
 SHORT = (
     "worker-kill",
     "gateway-kill",

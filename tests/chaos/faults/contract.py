@@ -9,10 +9,6 @@ from tests.chaos.cluster import Shape
 from tests.chaos.rig import Rig
 
 
-class Skip(Exception):
-    """This fault cannot be had on this machine; the message says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class Fault:
     """`strike(rig, number, quick)` does one round and returns when what was broken is whole again. `rounds` is how often by default."""
