@@ -18,6 +18,7 @@ from alerts.ledger.tables import as_json
 from ingest.wal import use_wal
 
 PATIENCE: Final = 10.0  # seconds any one asking may wait for a lock or a connection
+HELD_UP: Final = 5.0  # seconds for which a writer that stands still may hold up the others
 _WRITERS: Final = 0x70C50  # PostgreSQL's advisory lock of writers
 
 
@@ -98,12 +99,30 @@ def _engine(url: str) -> Engine:
         raise ValueError(
             f"{address.get_backend_name()} cannot hold the ledger: give sqlite:///FILE or postgresql+psycopg://…"
         )
-    limits = {
-        "connect_timeout": 5,
-        "options": f"-c statement_timeout={PATIENCE * 1000:.0f} -c lock_timeout={PATIENCE * 1000:.0f}",
-    }
     address = address.set(drivername="postgresql+psycopg")
-    return create_engine(address, **shared, pool_size=8, max_overflow=16, pool_pre_ping=True, connect_args=limits)
+    return create_engine(address, **shared, pool_size=8, max_overflow=16, pool_pre_ping=True, connect_args=_limits())
+
+
+def _limits() -> dict[str, Any]:
+    """Bounds on everything a PostgreSQL connection may wait for.
+
+    Writers take turns, so one that is frozen or cut off in the middle of a transaction would hold up all the others: the server ends
+    its session, and a client that hears nothing gives the connection up.
+    """
+    milliseconds = {
+        "statement_timeout": PATIENCE * 1000,
+        "lock_timeout": PATIENCE * 1000,
+        "idle_in_transaction_session_timeout": HELD_UP * 1000,
+    }
+    return {
+        "connect_timeout": 5,
+        "options": " ".join(f"-c {name}={value:.0f}" for name, value in milliseconds.items()),
+        "keepalives": 1,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": int(PATIENCE * 1000),
+    }
 
 
 def _on_sqlite_connect(connection: Any, _record: Any) -> None:
