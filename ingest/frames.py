@@ -152,7 +152,13 @@ class Frame:
         try:
             magic, length = _HEAD.unpack_from(raw)
             if magic != MAGIC:
-                raise InvalidEvent(f"not a frame: it starts with {raw[:4]!r}")
+                later = magic[:2] == MAGIC[:2] and magic[3:] == MAGIC[3:]
+                raise InvalidEvent(
+                    f"a frame of schema {magic[:3]!r}, and this version reads {MAGIC[:3]!r}: finish the upgrade, then "
+                    "replay the dead letters"
+                    if later
+                    else f"not a frame: it starts with {raw[:4]!r}"
+                )
             header = orjson.loads(raw[_HEAD.size : _HEAD.size + length])
             at, n, columns = _HEAD.size + length, header["n"], []
             for _, kind in _COLUMNS:

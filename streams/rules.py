@@ -154,6 +154,13 @@ class SightingRule(Section):
     text: str = "camera_sighting"
 
 
+class LapseRule(Section):
+    """How bad it is when messages of a gateway are missing, or may be."""
+
+    gap: Level = Field(Level.YELLOW, title="Numbers of a gateway are missing (gateway_gap)")
+    session: Level = Field(Level.YELLOW, title="The MQTT broker had forgotten our session (gateway_session_lost)")
+
+
 CANARY: Final = ThresholdRule(
     id=canary.KIND,
     kind=canary.KIND,
@@ -168,6 +175,7 @@ class Rules(Section):
 
     rule: tuple[AnyRule, ...] = ()
     sightings: SightingRule = SightingRule()
+    lapses: LapseRule = LapseRule()
 
     @model_validator(mode="after")
     def _names_are_single(self) -> Rules:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from ingest.events import InvalidEvent, Mark, Place, Point, digest
+from ingest.events import InvalidEvent, Mark, Place, Point, check_schema, digest
 
 SCHEMA: Final = 1
 
@@ -86,9 +86,10 @@ def encode(signal: Signal) -> bytes:
 
 
 def decode(raw: bytes) -> Signal:
-    """The signal in `raw`; `InvalidEvent` when it is none. Fields of a later schema are passed over."""
+    """The signal in `raw`; `InvalidEvent` when it is none, or of a later schema. Unknown fields are passed over."""
     try:
         body = orjson.loads(raw)
+        check_schema(body, SCHEMA)
         known = {f.name: body[f.name] for f in fields(Signal) if f.name in body}
         place = known["place"]
         known["place"] = Place(
@@ -104,5 +105,7 @@ def decode(raw: bytes) -> Signal:
                 "marks": Mark(known["marks"]),
             }
         )
+    except InvalidEvent:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidEvent(f"not a signal of schema {SCHEMA}: {error!r}") from error

@@ -14,13 +14,14 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from ingest.events import Call, InvalidEvent, Presence, Sighting, decode
+from ingest.events import Call, InvalidEvent, Lapse, Presence, Sighting, decode
 from ingest.frames import Frame
 from ingest.registry import Registry
 from ingest.topics import Topic, partition_of
 from streams.calls import Calls, Keywords
 from streams.detectors.pack import BrokenSnapshot
 from streams.detectors.registry import Detectors
+from streams.lapses import signal_of
 from streams.rules import Rules
 from streams.sightings import Sightings
 from streams.signal import Signal
@@ -47,7 +48,7 @@ class Ward:
             Topic.READINGS: lambda raw: self.detectors.update(Frame.decode(raw)),
             Topic.SIGHTINGS: lambda raw: self.sightings.update(_is(decode(raw), Sighting)),
             Topic.CALLS: lambda raw: self.calls.update(_is(decode(raw), Call)),
-            Topic.PRESENCE: lambda raw: self.detectors.presence(_is(decode(raw), Presence)),
+            Topic.PRESENCE: self._presence,
         }
 
     def take(self, topic: Topic, offset: int, raw: bytes) -> list[Signal]:
@@ -56,6 +57,12 @@ class Ward:
             return self._digest[topic](raw)
         finally:
             self.applied[topic] = offset
+
+    def _presence(self, raw: bytes) -> list[Signal]:
+        event = decode(raw)
+        if isinstance(event, Lapse):
+            return [signal_of(event, self.detectors.rules.lapses)]
+        return self.detectors.presence(_is(event, Presence))
 
     def enrol(self, registry: Registry, now: datetime) -> list[Signal]:
         """Take note of who should speak in this ward's townships."""
@@ -94,7 +101,10 @@ class Ward:
         """Become what `snapshot` described. Raises `BrokenSnapshot`, and then nothing has changed."""
         applied, blobs = _unpack(raw)
         fresh = Ward(self.number, self._partitions, self.detectors.rules, self._keywords)
-        for part, blob in zip(fresh._parts(), blobs, strict=True):
+        parts = fresh._parts()
+        if len(blobs) < len(parts):
+            raise BrokenSnapshot(f"a ward's snapshot of {len(blobs)} parts instead of {len(parts)}")
+        for part, blob in zip(parts, blobs, strict=False):  # a later version may have more
             part.restore(blob)
         self.detectors, self.sightings, self.calls = fresh.detectors, fresh.sightings, fresh.calls
         self.applied = applied
@@ -110,7 +120,8 @@ def _unpack(raw: bytes) -> tuple[dict[Topic, int], list[bytes]]:
         for size in head["sizes"]:
             blobs.append(body[at : at + size])
             at += size
-        return {Topic(name): int(offset) for name, offset in head["applied"].items()}, blobs
+        known = set(map(str, Topic))  # a later version may read more topics
+        return {Topic(name): int(offset) for name, offset in head["applied"].items() if name in known}, blobs
     except (zlib.error, struct.error, KeyError, TypeError, ValueError) as error:
         raise BrokenSnapshot(f"a broken ward's snapshot of {len(raw)} bytes: {error}") from error
 

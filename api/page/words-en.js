@@ -100,6 +100,8 @@ export const EN = {
   "kind.deviation": "Unusual value",
   "kind.device_silent": "Device silent",
   "kind.gateway_silent": "Gateway silent",
+  "kind.gateway_gap": "Gateway messages missing",
+  "kind.gateway_session_lost": "Gateway session lost",
   "kind.hotspot": "Hot issue",
   "kind.other": "{kind}",
   "kind.water": "Flood",

@@ -100,6 +100,8 @@ export const ZH = {
   "kind.deviation": "数值异常",
   "kind.device_silent": "设备失联",
   "kind.gateway_silent": "网关失联",
+  "kind.gateway_gap": "网关报文缺失",
+  "kind.gateway_session_lost": "网关会话丢失",
   "kind.hotspot": "热点诉求",
   "kind.other": "{kind}",
   "kind.water": "水浸",
