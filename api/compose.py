@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from alerts.words import load_words
 from api.heartbeat import Heart, follow_answers
 from api.placebook import PlaceBook
 from api.seal import Seal
+from api.selfwatch.board import Board
+from api.selfwatch.watch import Surroundings, Watch
 from api.settings import Settings
 from ingest.clock import Clock
 from ingest.dialects import open_dialects
@@ -229,6 +232,20 @@ async def run_worker(settings: Settings, stop: asyncio.Event, ready: Heart) -> N
         parts.close()
 
 
+async def watch_itself(settings: Settings, parts: Parts, board: Board, stop: asyncio.Event) -> None:
+    """The watch over the whole path, beside an API's other work; nothing where it is turned off or a recording is played."""
+    own = settings.selfwatch
+    if not own.every or settings.clock.origin is not None:
+        return
+    notify = settings.notify.model_copy(update={"channels": own.channels or settings.notify.channels})
+    around = Surroundings(
+        settings.mqtt, settings.log, parts.ledger, parts.series, build_channels(notify) if own.people else {}, parts.clock,
+        settings.notify.language, settings.worker.sends,
+    )  # fmt: skip
+    own = own.model_copy(update={"shards": own.shards or settings.mqtt.shards})
+    await Watch(own, around, own.name or f"{socket.gethostname()}-{settings.api.port}", board).run(stop)
+
+
 async def run_api(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
     """The API and the page."""
     import uvicorn
@@ -236,7 +253,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Heart) -> None
     from api.http.app import create_app
 
     parts = open_parts(settings)
-    writer = LogWriter(settings.log)
+    writer, board = LogWriter(settings.log), Board(stale_after=60.0 + 2 * settings.selfwatch.probe)
     following = asyncio.create_task(parts.book.follow(stop))
     app = create_app(
         ledger=parts.ledger,
@@ -247,6 +264,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Heart) -> None
         clock=parts.clock,
         notify=settings.notify,
         publish_call=publisher_of_calls(settings, parts, writer),
+        board=board,
     )
     server = uvicorn.Server(
         uvicorn.Config(
@@ -263,9 +281,12 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Heart) -> None
             port = server.servers[0].sockets[0].getsockname()[1]
             answers = follow_answers(settings.api.host, port, ready.moves("answers", ANSWERS_WITHIN), stop)
             asking.append(asyncio.create_task(answers))
+        watching = asyncio.create_task(watch_itself(settings, parts, board, stop))
+        asking.append(watching)
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({stopped, serving}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
+        watching.cancel()
         app.state.close_streams()
         server.should_exit = True
         await serving

@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from alerts.settings import LedgerSettings, NotifySettings
+from api.selfwatch.settings import SelfwatchSettings
 from ingest.clock import Clock
 from ingest.settings import GatewaySettings, LogSettings, MqttSettings, Section
 from streams.settings import SeriesSettings, WorkerSettings
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     ledger: LedgerSettings = LedgerSettings()
     notify: NotifySettings = NotifySettings()
     api: ApiSettings = ApiSettings()
+    selfwatch: SelfwatchSettings = SelfwatchSettings()
     clock: ClockSettings = ClockSettings()
     secret: SecretStr = Field(
         SecretStr(""),

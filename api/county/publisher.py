@@ -35,6 +35,7 @@ class Publisher:
         self._interrupted = False
         self.published = 0
         self.acknowledged = 0
+        self.turned_away = ""  # why the broker did not want a message that it acknowledged, an ACL for instance
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5)
         self._client.max_inflight_messages_set(200)
         self._client.max_queued_messages_set(0)
@@ -97,7 +98,8 @@ class Publisher:
         self._refused = str(reason) if reason.is_failure else ""
         self._connected.set()
 
-    def _on_publish(self, _client: mqtt.Client, _data: Any, _mid: int, _reason: ReasonCode, _properties: Any) -> None:
+    def _on_publish(self, _client: mqtt.Client, _data: Any, _mid: int, reason: ReasonCode, _properties: Any) -> None:
         with self._room:
+            self.turned_away = str(reason) if reason.is_failure else self.turned_away
             self.acknowledged += 1
             self._room.notify_all()

@@ -15,6 +15,7 @@ from alerts.commands import Command
 from alerts.ledger.port import Ledger
 from alerts.roster import Roster
 from alerts.settings import NotifySettings
+from api.selfwatch.board import Board
 from ingest.clock import Clock
 from ingest.events import Call
 from ingest.registry import Registry
@@ -38,7 +39,7 @@ class Desk:
 
     `publish_call` validates a hotline call with the dialect of the MQTT door and returns it when the log has it;
     without it calls are refused with 503. `counts` adds figures to `/metrics`; each of `checks` says "" when its part
-    is well, else what is wrong.
+    is well, else what is wrong. `board` has what the watch over the system itself found.
     """
 
     ledger: Ledger
@@ -51,6 +52,7 @@ class Desk:
     publish_call: Callable[[dict[str, Any]], Awaitable[Call]] | None = None
     counts: Callable[[], Mapping[str, float]] | None = None
     checks: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    board: Board = field(default_factory=Board)
 
 
 def _desk(request: Request) -> Desk:

@@ -11,8 +11,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from alerts.ledger.port import LedgerUnavailable
 from api.http.desk import Desk, TheDesk, answer
 from api.live import Live
+from api.selfwatch.board import figures, row
+from api.selfwatch.parts import Grade
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["health"])
@@ -36,6 +39,17 @@ def ready(desk: TheDesk) -> Response:
     return answer({"ready": well, "parts": told, "at": desk.clock.now()}, 200 if well else 503)
 
 
+@router.get(
+    "/health/system", summary="系统自检 · What the watch over the whole path has found; 503 while a part has stopped"
+)
+async def system(desk: TheDesk) -> Response:
+    """From memory, so that it is answered whatever is away. `watching` is false where the watch is turned off."""
+    now = desk.clock.now()
+    found = desk.board.now(now)
+    stopped = any(trouble.grade is Grade.STOPPED for trouble in found.troubles)
+    return answer(row(found, now), 503 if stopped else 200)
+
+
 @router.get("/metrics", summary="Prometheus", include_in_schema=False)
 def metrics(desk: TheDesk, live: Annotated[Live, Depends(_live)]) -> Response:
     registry = CollectorRegistry(auto_describe=False)
@@ -51,17 +65,23 @@ class _Figures(Collector):
         self._live = live
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
+        now = self._desk.clock.now()
+        for name, what, label, values in figures(self._desk.board.now(now), now):
+            yield _gauge(name, what, values, label)
         yield _gauge("live_readers", "Open live streams", {"": self._live.readers})
-        yield _gauge("timeline_seq", "Position of the timeline", {"": self._desk.ledger.last_seq()})
-        yield _gauge(
-            "ledger", "What the ledger counts: open alerts per level, notices per state", self._desk.ledger.counts()
-        )
+        try:
+            seq, counts = self._desk.ledger.last_seq(), self._desk.ledger.counts()
+        except LedgerUnavailable as error:  # the other figures are what tells of it
+            log.warning("there are no figures of the ledger: %s", error)
+        else:
+            yield _gauge("timeline_seq", "Position of the timeline", {"": seq})
+            yield _gauge("ledger", "What the ledger counts: open alerts per level, notices per state", counts)
         if self._desk.counts is not None:
             yield _gauge("flow", "What the other processes count", self._desk.counts())
 
 
-def _gauge(name: str, what: str, values: Mapping[str, float]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(f"tocsin_{name}", what, labels=["of"] if "" not in values else [])
+def _gauge(name: str, what: str, values: Mapping[str, float], label: str = "of") -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"tocsin_{name}", what, labels=[label] if "" not in values else [])
     for of, value in values.items():
         family.add_metric([of] if of else [], float(value))
     return family
