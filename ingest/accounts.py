@@ -76,9 +76,10 @@ class Book:
             account = self.accounts.get(gateway)
             if account is None:
                 continue
-            self._weigh(gateway, account, now)
-            self._changed.add(gateway)
             run = account.run(boot)
+            if (run is not None and run.missing) or account.gap_since or account.told or len(account.runs) > 1:
+                self._weigh(gateway, account, now)
+            self._changed.add(gateway)
             if run is not None and run.contiguous >= run.first:
                 acks.append(Ack(gateway, boot, run.contiguous, run.first))
         return acks
