@@ -33,6 +33,7 @@ _TOPIC_OF: Final[dict[type[Any], Topic]] = {
     Rejected: Topic.REJECTS,
 }
 _LONGEST_PAUSE: Final = 5.0
+_PATIENCE: Final = 10.0  # seconds without an answer after which a write that goes on waiting is said to fail
 _AWAY: Final = (KafkaError, OSError)
 
 
@@ -168,7 +169,18 @@ class LogWriter:
                 pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _attempt(self, records: Sequence[Record]) -> Sequence[Record]:
-        """The records that the log did not take."""
+        """The records that the log did not take.
+
+        An idempotent producer knows no time limit: it tries for ever, to write and even to start, and says nothing.
+        """
+        loop = asyncio.get_running_loop()
+        silence = loop.call_later(_PATIENCE, self._say_away, f"no answer within {_PATIENCE:g} s, still trying")
+        try:
+            return await self._write_once(records)
+        finally:
+            silence.cancel()
+
+    async def _write_once(self, records: Sequence[Record]) -> Sequence[Record]:
         try:
             producer = await self._started()
             futures = [await producer.send(r.topic, r.value, key=r.key, partition=r.partition) for r in records]
@@ -187,12 +199,15 @@ class LogWriter:
     async def _failed(self, error: BaseException) -> None:
         if not isinstance(error, (*_AWAY, AssertionError)):
             raise error
+        self._say_away(repr(error))
+        if not getattr(error, "retriable", False):  # a fenced or closed producer never heals: make a new one
+            await self.stop()
+
+    def _say_away(self, why: str) -> None:
         if self.healthy:
             self.healthy = False
             where = self._settings.brokers
-            logger.error("the log at %s takes no records (%r); nothing is acknowledged until it does", where, error)
-        if not getattr(error, "retriable", False):  # a fenced or closed producer never heals: make a new one
-            await self.stop()
+            logger.error("the log at %s takes no records (%s); nothing is acknowledged until it does", where, why)
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:
