@@ -98,6 +98,9 @@ class ScriptedBroker:
                     0x82: packet(0x90, body[:2] + b"\x00\x01"),
                     0xC0: PINGRESP,
                 }.get(first)
+                if first & 0xF6 == 0x32:  # a message for us
+                    behind = 2 + int.from_bytes(body[:2], "big")
+                    answer = b"\x40\x02" + body[behind : behind + 2]
                 if answer:
                     writer.write(answer)
                 if not mine:
@@ -124,6 +127,19 @@ class ScriptedBroker:
     def hang_up(self) -> None:
         if self._writer is not None:
             self._writer.close()
+
+    def published(self, topic: str) -> list[bytes]:
+        """Payloads of the messages that were published to us under a topic, in order."""
+        found, name = [], topic.encode()
+        for first, body in self.told:
+            if (
+                first & 0xF0 == 0x30
+                and body[2 : 2 + len(name)] == name
+                and int.from_bytes(body[:2], "big") == len(name)
+            ):
+                at = 2 + len(name) + (2 if first & 0x06 else 0)
+                found.append(body[at + 1 + body[at] :])
+        return found
 
     def acknowledged(self, kind: int = 0x40) -> list[int]:
         """Packet ids of the PUBACKs (or another kind) received, in order."""
