@@ -110,15 +110,19 @@ async def _partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
     return {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics() if not t["error_code"]}
 
 
-def _new_topic(p: TopicPlan, settings: LogSettings) -> NewTopic:
+def configs_of(p: TopicPlan, settings: LogSettings) -> dict[str, str]:
+    """How the log is to keep a topic."""
     if p.compacted:
         configs = {"cleanup.policy": "compact", "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1"}
     else:
         configs = {"cleanup.policy": "delete", "retention.ms": str(settings.retention_days * 86_400_000)}
     # The broker dates records: a device's clock that is years off would otherwise be refused, or would keep a segment for ever. The
     # device's own time travels inside.
-    configs |= {"message.timestamp.type": "LogAppendTime", "min.insync.replicas": str(settings.min_insync)}
-    return NewTopic(str(p.name), p.partitions, settings.replication, topic_configs=configs)
+    return configs | {"message.timestamp.type": "LogAppendTime", "min.insync.replicas": str(settings.min_insync)}
+
+
+def _new_topic(p: TopicPlan, settings: LogSettings) -> NewTopic:
+    return NewTopic(str(p.name), p.partitions, settings.replication, topic_configs=configs_of(p, settings))
 
 
 class LogWriter:

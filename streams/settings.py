@@ -34,6 +34,9 @@ class SeriesSettings(Section):
     org: str = "tocsin"
     bucket: str = "tocsin"
     token: SecretStr = SecretStr("")
+    retention_days: int = Field(
+        400, ge=0, title="Days for which InfluxDB keeps readings, 0 for ever; put in force by `tocsin migrate`"
+    )
 
     @model_validator(mode="after")
     def _influx_needs_an_address(self) -> SeriesSettings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from api.command import bench, check, demo, doctor, import_place, process, replay, simulate, up
+from api.command import bench, check, demo, doctor, import_place, migrate, process, replay, simulate, up
 
 app = typer.Typer(
     name="tocsin",
@@ -14,6 +14,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("up")(up.up)
+app.command("migrate")(migrate.migrate)
 app.command("gateway")(process.gateway)
 app.command("worker")(process.worker)
 app.command("sender")(process.sender)
