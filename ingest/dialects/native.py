@@ -77,7 +77,8 @@ class Native:
 
 def _numbers_of(gateway: str, payload: bytes) -> tuple[Claim, ...]:
     """The message's own numbers, `boot` and `seq`: one message has one; a list may have one in each of its entries."""
-    if b'"seq"' not in payload or len(payload) > LARGEST or not is_ident(gateway):
+    written = b'"seq"' in payload or b"\\u" in payload  # as it is, or in JSON's escapes
+    if not written or len(payload) > LARGEST or not is_ident(gateway):
         return ()
     try:
         body = orjson.loads(payload)

@@ -312,8 +312,16 @@ names = st.one_of(
     ),
     st.text(max_size=4),
 )
+numbering = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries({"boot": st.sampled_from(["b1", "b2"]), "seq": st.integers(0, 99)}),
+    st.fixed_dictionaries({"boot": st.sampled_from(["", 7, None, "b"]), "seq": st.sampled_from([-1, "1", True, None, 1.5, 3])}),
+)  # fmt: skip
 bodies = st.builds(
-    lambda at, rest: ({"at": at} if at is not None else {}) | rest, times, st.dictionaries(names, values, max_size=5)
+    lambda at, numbers, rest: ({"at": at} if at is not None else {}) | numbers | rest,
+    times,
+    numbering,
+    st.dictionaries(names, values, max_size=5),
 )
 topics = st.one_of(
     st.sampled_from([
@@ -336,13 +344,20 @@ def _dumps(body: Any) -> bool:
     return True
 
 
-def packed(
-    messages: list[tuple[bytes, bytes, bool]], rows: int = 500
-) -> tuple[list[Reading], list[Any], GatewayCounts]:
+def taken(
+    messages: list[tuple[bytes, bytes, bool]], rows: int = 500, shards: tuple[str, ...] = ()
+) -> tuple[Batch, GatewayCounts]:
     counts = GatewayCounts()
-    packer, batch = Packer(GATEWAY, 12, counts), Batch(rows)
+    packer, batch = Packer(GATEWAY, 12, counts, shards), Batch(rows)
     for topic, payload, retained in messages:
         packer.take(topic, payload, retained, to_micros(NOW), batch)
+    return batch, counts
+
+
+def packed(
+    messages: list[tuple[bytes, bytes, bool]], rows: int = 500, shards: tuple[str, ...] = ()
+) -> tuple[list[Reading], list[Any], GatewayCounts]:
+    batch, counts = taken(messages, rows, shards)
     found = [(p, Frame.decode(raw)) for p, raw in batch.frames()]
     readings = [r for p, frame in found for r in frame.readings()]
     assert all(partition_of(r.place.township, 12) == p for p, frame in found for r in frame.readings())
@@ -361,6 +376,8 @@ def key(reading: Reading) -> tuple[Any, ...]:
 @given(st.lists(st.tuples(topics, payloads, st.booleans()), min_size=1, max_size=4), st.integers(1, 5))
 @example([("tocsin/gw/s1/telemetry", b'{"at":1772352000000,"x":1}', False)] * 2, 1)
 @example([("tocsin/gw/s1/telemetry", b'{"at":1772352000000,"x":1,"test":true}', False)] * 2, 1)
+@example([("tocsin/gw/s1/telemetry", b'{"at":1772352000000,"x":1,"boot":"b","seq":1}', False)] * 2, 1)
+@example([("tocsin/gw/s1/telemetry", b'{"at":1772352000000,"x":1,"\\u0062oot":"b","\\u0073eq":1}', False)] * 2, 1)
 @example([("tocsin/x/call", b'{"id":"1","text":"half a pair: \\ud83d"}', False)], 1)
 @example([("tocsin/gw/s1/telemetry", b'{"half \\ud83d":1,"b":"\\ud83d"}', False)], 1)
 def test_the_short_way_makes_the_same_rows_and_events_as_the_long_one(
@@ -371,6 +388,8 @@ def test_the_short_way_makes_the_same_rows_and_events_as_the_long_one(
     readings, events, counts = packed([(t.encode(), p, r) for t, p, r in messages if _utf8(t)], rows)
     assert sorted(map(key, readings), key=repr) == sorted((key(r) for d in wanted for r in d.readings), key=repr)
     assert events == [e for d in wanted for e in d.events]
+    numbers = taken([(t.encode(), p, r) for t, p, r in messages if _utf8(t)])[0].numbers
+    assert numbers == [n for d in wanted for n in d.numbers]
     assert counts.readings == len(readings)
     assert counts.received == len(wanted)
     assert counts.rejected.total() + counts.events == len(events)
@@ -384,6 +403,53 @@ def _utf8(topic: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+@pytest.mark.parametrize(
+    ("_sentence", "topic", "body", "numbers"),
+    [
+        ("telemetry of a device", "tocsin/gw/s1/telemetry", {"x": 1, "boot": "b", "seq": 7}, [("b", 7)]),
+        ("telemetry of a gateway", "tocsin/gw/telemetry", {"device": "s1", "x": 1, "boot": "b", "seq": 0}, [("b", 0)]),
+        ("a sighting", "tocsin/gw/cam/sighting", {"id": "i", "label": "fire", "score": 1, "boot": "b", "seq": 7}, [("b", 7)]),
+        ("a call", "tocsin/gw/call", {"id": "i", "text": "t", "boot": "b", "seq": 7}, [("b", 7)]),
+        ("presence as JSON", "tocsin/gw/presence", {"state": "online", "boot": "b", "seq": 7}, [("b", 7)]),
+        ("a list that is one message", "tocsin/gw/telemetry", [{"device": "s1", "x": 1, "boot": "b", "seq": 7}, {"device": "s2", "x": 1}], [("b", 7)]),
+        ("a list of numbered entries", "tocsin/gw/telemetry", [{"device": "s1", "x": 1, "boot": "b", "seq": n} for n in (7, 8, 8)], [("b", 7), ("b", 8)]),
+        ("what is rejected is kept, so its number counts", "tocsin/gw/s1/telemetry", {"x": "0.3", "boot": "b", "seq": 7}, [("b", 7)]),
+        ("another's device is rejected and counts", "tocsin/other/s1/telemetry", {"x": 1, "boot": "b", "seq": 7}, [("b", 7)]),
+        ("no number at all", "tocsin/gw/s1/telemetry", {"x": 1}, []),
+        ("a number without a boot is none", "tocsin/gw/s1/telemetry", {"x": 1, "seq": 7}, []),
+        ("a number of another form is none", "tocsin/gw/s1/telemetry", {"x": 1, "boot": "b", "seq": "7"}, []),
+        ("the dialects of others have none", "zigbee2mqtt/lamp", {"x": 1, "boot": "b", "seq": 7}, []),
+    ],
+)  # fmt: skip
+def test_the_number_of_a_message_is_its_gateways_by_the_topic(
+    _sentence: str, topic: str, body: Any, numbers: list[tuple[str, int]]
+) -> None:
+    gateway = topic.split("/")[1]
+    decoded = say(topic, body)
+    assert decoded.numbers == tuple((gateway, boot, seq) for boot, seq in numbers)
+    assert say(topic, body, retained=True).numbers == ()  # what a broker kept was counted when it was said
+    for _ in range(2):
+        assert taken([(topic.encode(), orjson.dumps(body), False)] * 2)[0].numbers == [*decoded.numbers] * 2
+
+
+def test_a_number_of_another_form_is_told_and_the_message_kept() -> None:
+    decoded = say("tocsin/gw/s1/telemetry", {"x": 1, "boot": 5, "seq": 7})
+    assert [r.value for r in decoded.readings] == [1.0]
+    assert [e.reason for e in decoded.events if isinstance(e, Rejected)] == ["bad_value"]
+
+
+def test_topics_behind_a_shard_are_read_without_it() -> None:
+    body = orjson.dumps({"at": ms(0), "x": 1, "boot": "b", "seq": 1})
+    for _ in range(2):  # the long way, then the short one
+        messages = [(b"east/tocsin/gw/s1/telemetry", body, False)] * 2 + [(b"west/zigbee2mqtt/s1", b'{"x":1}', False)]
+        readings, events, _ = packed(messages, shards=("east", "west"))
+        assert [(r.device, r.gateway) for r in readings][:2] == [("s1", "gw")] * 2
+        assert events == []
+        assert taken(messages, shards=("east", "west"))[0].numbers == [("gw", "b", 1)] * 2
+    _, (event,), _ = packed([(b"north/tocsin/gw/s1/telemetry", body, False)], shards=("east",))
+    assert (event.reason, event.topic) == ("unknown_topic", "north/tocsin/gw/s1/telemetry")
 
 
 @settings(max_examples=100, deadline=None)
