@@ -1,13 +1,19 @@
-"""A gateway to be killed: `python -m tests.ingest.gateway_process MQTT_PORT LOG NAME LANE` prints "ready" and runs until it dies."""
+"""A gateway to be killed: `python -m tests.ingest.gateway_process SETTINGS` prints "ready" and runs until it dies. `told` writes SETTINGS."""
 
 import asyncio
+import json
 import sys
-from typing import Any
 
 from ingest.clock import Clock
 from ingest.doors import run_gateway
 from ingest.registry import Registry
 from ingest.settings import GatewaySettings, LogSettings, MqttSettings
+
+
+def told(mqtt: MqttSettings, log: LogSettings) -> str:
+    """Both settings as one argument, the password in the clear."""
+    secret = {"password": mqtt.password.get_secret_value()}
+    return json.dumps({"mqtt": mqtt.model_dump(mode="json") | secret, "log": log.model_dump(mode="json")})
 
 
 def ready() -> None:
@@ -16,10 +22,9 @@ def ready() -> None:
 
 
 async def main() -> None:
-    port, log, name, lane = sys.argv[1:5]
-    values: dict[str, Any] = {"port": int(port), "client_id": name, "filters": (f"tocsin/{name}/#",), "lane": lane}
+    asked = json.loads(sys.argv[1])
     await run_gateway(
-        MqttSettings.model_validate(values), LogSettings(brokers=log, idempotent=False), GatewaySettings(),
+        MqttSettings.model_validate(asked["mqtt"]), LogSettings.model_validate(asked["log"]), GatewaySettings(),
         registry=Registry, locate=lambda _: None, seal=lambda _: ("", ""),
         clock=Clock(), stop=asyncio.Event(), ready=ready,
     )  # fmt: skip

@@ -15,12 +15,11 @@ import paho.mqtt.client as mqtt
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from api.embedded import MqttBroker
 from ingest.clock import Clock
 from ingest.counts import GatewayCounts
 from ingest.dialects import open_dialects
 from ingest.doors import Intake, run_gateway
-from ingest.events import Reading, Rejected, decode
+from ingest.events import Lapse, Loss, Reading, Rejected, decode
 from ingest.frames import Frame
 from ingest.gateway import Gateway
 from ingest.log import Record, ensure_topics
@@ -28,6 +27,8 @@ from ingest.packer import Packer
 from ingest.registry import Device, Grid, GridLevel, Registry
 from ingest.settings import GatewaySettings, LogSettings, MqttSettings
 from ingest.topics import Topic
+from tests.conftest import Passage
+from tests.ingest.gateway_process import told
 from tests.ingest.wire import ScriptedBroker, publish
 
 LANES = pytest.mark.parametrize("lane", ["fast", "stock"])
@@ -267,6 +268,117 @@ def test_a_fault_of_ours_keeps_the_message_as_rejected_and_serves_the_others(
     assert "could not be digested" in caplog.text
 
 
+def numbered(n: int, mid: int | None = None) -> bytes:
+    body = orjson.dumps({"x": n, "boot": "b", "seq": n})
+    return publish("tocsin/gw/d1/telemetry", body, mid=n if mid is None else mid)
+
+
+@LANES
+def test_a_numbered_message_is_acknowledged_to_its_gateway_once_the_log_has_it(lane: str) -> None:
+    async def script(broker: ScriptedBroker, log: GatedLog, intake: Intake) -> None:
+        for nth, (seq, contiguous) in enumerate([(1, 1), (2, 2), (4, 2), (3, 4)]):
+            broker.send(numbered(seq))
+            await log.until(nth + 1)
+            broker.send(b"\xd0\x00", b"\xd0\x00")
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert len(broker.published("ack/gw")) == len(broker.acknowledged()) == nth
+            log.yes(nth)
+            await broker.until(lambda nth=nth: len(broker.published("ack/gw")) == nth + 1)  # type: ignore[misc]
+            assert orjson.loads(broker.published("ack/gw")[-1]) == {"boot": "b", "seq": contiguous}
+        assert broker.acknowledged() == [1, 2, 4, 3]
+
+    gated(lane, script)
+
+
+@LANES
+def test_numbers_of_a_lost_connection_count_and_their_messages_are_not_acknowledged(lane: str) -> None:
+    async def script(broker: ScriptedBroker, log: GatedLog, intake: Intake) -> None:
+        broker.send(numbered(1))
+        await log.until(1)
+        broker.hang_up()
+        await broker.until(lambda: len([1 for first, _ in broker.told if first == 0x82]) == 2)
+        log.yes(0)
+        broker.send(numbered(1, mid=9))  # the broker brings it again
+        await log.until(2)
+        assert broker.acknowledged() == []
+        log.yes(1)
+        await broker.until(lambda: broker.acknowledged() == [9])
+        await broker.until(lambda: b'{"boot":"b","seq":1}' in broker.published("ack/gw"))
+        assert intake.counts.repeated == 1
+
+    gated(lane, script)
+
+
+@LANES
+def test_a_session_that_the_broker_forgot_is_told(lane: str) -> None:
+    async def script(broker: ScriptedBroker, log: GatedLog, intake: Intake) -> None:
+        broker.session = False
+        broker.hang_up()
+        await log.until(1)
+        ((record,), _) = log.asked[0]
+        event = decode(record.value)
+        assert isinstance(event, Lapse)
+        assert (event.loss, event.gateway, event.over) == (Loss.SESSION, "tocsin-gateway", False)
+        assert intake.counts.lost_sessions == 1
+
+    gated(lane, script)
+
+
+@LANES
+def test_while_the_log_is_away_nothing_is_acknowledged_and_what_is_held_is_bounded(lane: str) -> None:
+    """The bound is the window, and what one read of the wire may bring beyond it (256 KiB)."""
+    total, most = 6_000, 500
+
+    async def script(broker: ScriptedBroker, log: GatedLog, intake: Intake) -> None:
+        packets = [telemetry(n, mid=1 + n % 65_535) for n in range(1, total + 1)]  # without any regard for our window
+        sending = asyncio.create_task(
+            broker.send_in_pieces(b"".join(packets[i : i + 100]) for i in range(0, total, 100))
+        )
+        async with asyncio.timeout(20):
+            while not intake.wire.paused:
+                await asyncio.sleep(0)
+        before = -1
+        while before != intake.counts.received:  # until nothing more is read
+            before, seen = intake.counts.received, len(broker.told)
+            await broker.until(lambda seen=seen: len(broker.told) > seen)  # type: ignore[misc]  # a beat
+        held = intake.counts.received
+        assert most <= held <= most + 256 * 1024 // min(map(len, packets)) + 1
+        assert broker.acknowledged() == []
+        done = 0
+        async with asyncio.timeout(60):
+            while len(broker.acknowledged()) < total:
+                while done < len(log.asked):
+                    log.yes(done)
+                    done += 1
+                await asyncio.sleep(0)
+        await sending
+        assert sorted(log.rows()) == [float(n) for n in range(1, total + 1)]
+
+    gated(lane, script, max_unacknowledged=most)
+
+
+@LANES
+def test_a_wire_that_cannot_be_read_is_connected_anew(lane: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def script(broker: ScriptedBroker, log: GatedLog, intake: Intake) -> None:
+        read = intake.wire._client.read
+
+        def failing() -> bool:
+            intake.wire._client.read = read  # type: ignore[method-assign]
+            raise RuntimeError("paho could not make sense of it")
+
+        intake.wire._client.read = failing  # type: ignore[method-assign]
+        broker.send(telemetry(1))
+        await broker.until(lambda: len([1 for first, _ in broker.told if first == 0x82]) == 2)
+        broker.send(telemetry(1))  # the broker brings again what was not acknowledged
+        await log.until(1)
+        log.yes(0)
+        await broker.until(lambda: broker.acknowledged() == [1])
+
+    gated(lane, script)
+    assert "could not be read" in caplog.text
+
+
 class Reader:
     """Reads every partition of a topic once, from where it ended when the reader was made."""
 
@@ -305,13 +417,17 @@ class Reader:
             await consumer.stop()
 
 
+def gateway_settings(passage: Passage, name: str, **over: object) -> MqttSettings:
+    """A gateway process of this test's own that hears one sensor gateway."""
+    own = {"client_id": name, "filters": (f"tocsin/{name}/#",)}
+    return passage.door.settings.model_copy(update={**own, **over})
+
+
 @LANES
-def test_three_kills_lose_nothing_that_the_broker_accepted(
-    lane: str, mqtt_broker: MqttBroker, log_settings: LogSettings
-) -> None:
+def test_three_kills_lose_nothing_that_the_broker_accepted(lane: str, passage: Passage) -> None:
     total, name = 3000, f"doors-kill-{lane}"
     sent: list[mqtt.MQTTMessageInfo] = []
-    command = ["-m", "tests.ingest.gateway_process", str(mqtt_broker.port), log_settings.brokers, name, lane]
+    command = ["-m", "tests.ingest.gateway_process", told(gateway_settings(passage, name, lane=lane), passage.log)]
 
     def start() -> subprocess.Popen[str]:
         child = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -319,11 +435,12 @@ def test_three_kills_lose_nothing_that_the_broker_accepted(
         assert child.stdout.readline() == "ready\n"
         return child
 
-    reader = Reader(log_settings, Topic.READINGS)
+    reader = Reader(passage.log, Topic.READINGS)
     asyncio.run(reader.mark())
     publisher = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
     publisher.max_inflight_messages_set(100)
-    publisher.connect("127.0.0.1", mqtt_broker.port)
+    publisher.username_pw_set(name, passage.door.enrol(name))
+    publisher.connect("127.0.0.1", passage.door.settings.port)
     publisher.loop_start()
     gateway = start()
     try:
@@ -348,24 +465,26 @@ def test_three_kills_lose_nothing_that_the_broker_accepted(
 
 
 def test_a_stopped_gateway_has_written_and_acknowledged_what_it_read(
-    mqtt_broker: MqttBroker, log_settings: LogSettings
+    passage: Passage,
 ) -> None:
-    settings = MqttSettings(port=mqtt_broker.port, client_id="doors-stop", filters=("tocsin/doors-stop/#",))
+    name = "doors-stop"
+    settings = gateway_settings(passage, name)
 
     async def run() -> GatewayCounts:
         counts, stop, ready = GatewayCounts(), asyncio.Event(), asyncio.Event()
         running = asyncio.create_task(
             run_gateway(
-                settings, log_settings, GatewaySettings(),
+                settings, passage.log, GatewaySettings(),
                 registry=lambda: REGISTRY, locate=lambda _: None, seal=lambda _: ("", ""),
                 clock=Clock(), stop=stop, ready=ready.set, counts=counts,
             )
         )  # fmt: skip
         await asyncio.wait_for(ready.wait(), 20)
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-        client.connect("127.0.0.1", mqtt_broker.port)
+        client.username_pw_set(name, passage.door.enrol(name))
+        client.connect("127.0.0.1", settings.port)
         client.loop_start()
-        sent = [client.publish("tocsin/doors-stop/d1/telemetry", b'{"x":1}', 1) for _ in range(200)]
+        sent = [client.publish(f"tocsin/{name}/d1/telemetry", b'{"x":1}', 1) for _ in range(200)]
         async with asyncio.timeout(10):
             while not counts.received:
                 await asyncio.sleep(0.001)
@@ -381,28 +500,27 @@ def test_a_stopped_gateway_has_written_and_acknowledged_what_it_read(
     assert counts.acknowledged == counts.received > 0
 
 
-def test_a_changed_registry_is_in_force_without_a_restart(
-    monkeypatch: pytest.MonkeyPatch, mqtt_broker: MqttBroker, log_settings: LogSettings
-) -> None:
+def test_a_changed_registry_is_in_force_without_a_restart(monkeypatch: pytest.MonkeyPatch, passage: Passage) -> None:
     monkeypatch.setattr("ingest.doors._LOOK_EVERY", 0.01)
     name = "doors-registry"
-    settings = MqttSettings(port=mqtt_broker.port, client_id=name, filters=(f"tocsin/{name}/#",))
+    settings = gateway_settings(passage, name)
     current = [Registry()]
-    reader = Reader(log_settings, Topic.READINGS)
+    reader = Reader(passage.log, Topic.READINGS)
 
     async def run() -> list[str]:
         await reader.mark()
         counts, stop, ready = GatewayCounts(), asyncio.Event(), asyncio.Event()
         running = asyncio.create_task(
             run_gateway(
-                settings, log_settings, GatewaySettings(),
+                settings, passage.log, GatewaySettings(),
                 registry=lambda: current[0], locate=lambda _: None, seal=lambda _: ("", ""),
                 clock=Clock(), stop=stop, ready=ready.set, counts=counts,
             )
         )  # fmt: skip
         await asyncio.wait_for(ready.wait(), 20)
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-        client.connect("127.0.0.1", mqtt_broker.port)
+        client.username_pw_set(name, passage.door.enrol(name))
+        client.connect("127.0.0.1", settings.port)
         client.loop_start()
         client.publish(f"tocsin/{name}/d1/telemetry", b'{"first":1}', 1).wait_for_publish(10)
         async with asyncio.timeout(10):

@@ -60,6 +60,7 @@ class ScriptedBroker:
         self._writer: asyncio.StreamWriter | None = None
         self.status: list[bytes] = []  # what a process that watches the active one is told when it subscribes
         self.watchers = 0
+        self.session = True  # whether a connection is told that its session was kept
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -94,7 +95,7 @@ class ScriptedBroker:
                     if mine:
                         self._writer = writer
                 answer = {
-                    0x10: b"\x20\x03\x01\x00\x00",
+                    0x10: b"\x20\x03" + bytes([self.session]) + b"\x00\x00",
                     0x82: packet(0x90, body[:2] + b"\x00\x01"),
                     0xC0: PINGRESP,
                 }.get(first)
