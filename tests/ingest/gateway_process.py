@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import sys
 
 from ingest.clock import Clock
@@ -22,6 +23,7 @@ def ready() -> None:
 
 
 async def main() -> None:
+    logging.basicConfig(level=logging.INFO)
     asked = json.loads(sys.argv[1])
     await run_gateway(
         MqttSettings.model_validate(asked["mqtt"]), LogSettings.model_validate(asked["log"]), GatewaySettings(),

@@ -1,4 +1,5 @@
-"""A worker in a process of its own that the live test kills: `python -m tests.streams.killable BROKERS FOLDER [deaf]`.
+"""A worker in a process of its own that the live test kills: `python -m tests.streams.killable LOG WORKER FOLDER [deaf]`,
+the first two settings as JSON.
 
 Every signal it conducts is written to FOLDER/said.jsonl as one JSON line, and so is the moment it became ready. With `deaf`, Faust's
 consumer stops bringing anything once the worker is ready, without an error: what this library has been seen to do.
@@ -34,7 +35,7 @@ def deafen() -> None:
     PatientThread.getmany = silent
 
 
-async def main(brokers: str, folder: Path, deaf: bool) -> None:
+async def main(log: LogSettings, worker: WorkerSettings, folder: Path, deaf: bool) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     loop.add_signal_handler(processes.SIGTERM, stop.set)
     out = os.open(folder / "said.jsonl", os.O_APPEND | os.O_CREAT | os.O_WRONLY)
@@ -53,8 +54,7 @@ async def main(brokers: str, folder: Path, deaf: bool) -> None:
 
     series = EmbeddedSeries(folder / "series.db")
     await run_worker(
-        LogSettings(brokers=brokers, idempotent=False, partitions=4),
-        WorkerSettings(snapshot_every=0.5, session_timeout=1.5, heartbeat=0.3, stall_limit=8.0 if deaf else 30.0),
+        log, worker.model_copy(update={"stall_limit": 8.0}) if deaf else worker,
         rules=RulesFile(folder / "rules.toml"), registry=Registry, series=series, conduct=conduct, clock=Clock(),
         stop=stop, ready=ready,
     )  # fmt: skip
@@ -63,4 +63,5 @@ async def main(brokers: str, folder: Path, deaf: bool) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level="INFO", format="%(asctime)s %(name)s %(message)s")
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), "deaf" in sys.argv[3:]))
+    asked = LogSettings.model_validate_json(sys.argv[1]), WorkerSettings.model_validate_json(sys.argv[2])
+    asyncio.run(main(*asked, Path(sys.argv[3]), "deaf" in sys.argv[4:]))

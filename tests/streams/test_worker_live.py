@@ -1,4 +1,4 @@
-"""The worker over the embedded log, killed with -9 in the middle of its work."""
+"""The worker over the embedded log and over Kafka, killed with -9 in the middle of its work."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from streams.rules import RulesFile
 from streams.series.embedded import EmbeddedSeries
 from streams.settings import WorkerSettings
 from streams.tending import tended
+from tests.live.kafka import Kafka
 from tests.streams.listening import listening_ports
 
 ROOT = Path(__file__).parents[2]
@@ -53,12 +54,13 @@ levels = [{ level = "red", set = 0.5, reset = 0.4, hold = 9 }]
 class Killable:
     """A worker process and what it said, over all its lives."""
 
-    def __init__(self, brokers: str, folder: Path) -> None:
-        self._brokers, self._folder, self._process = brokers, folder, None
+    def __init__(self, log: LogSettings, folder: Path, *, session: float = 1.5) -> None:
+        self._log, self._folder, self._process = log.model_dump_json(), folder, None
+        self._worker = WorkerSettings(snapshot_every=0.5, session_timeout=session, heartbeat=0.3).model_dump_json()
         (folder / "rules.toml").write_text(RULES)
 
     def start(self, *how: str) -> None:
-        command = [sys.executable, "-m", "tests.streams.killable", self._brokers, str(self._folder), *how]
+        command = [sys.executable, "-m", "tests.streams.killable", self._log, self._worker, str(self._folder), *how]
         with (self._folder / "worker.log").open("ab") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
 
@@ -103,6 +105,17 @@ def broker(tmp_path: Path):
         yield broker.start()
     finally:
         broker.stop()
+
+
+@pytest.fixture(params=["tansu", pytest.param("kafka3", marks=(pytest.mark.server, pytest.mark.live))])
+def log(request: pytest.FixtureRequest) -> LogSettings:
+    """An empty log of each kind."""
+    if request.param == "tansu":
+        address = request.getfixturevalue("broker").address
+        return LogSettings(brokers=address, idempotent=False, partitions=PARTITIONS)
+    cluster: Kafka = request.getfixturevalue(request.param)
+    cluster.wipe()
+    return cluster.settings(partitions=PARTITIONS)
 
 
 @asynccontextmanager
@@ -163,12 +176,12 @@ async def scene(worker: Killable, settings: LogSettings, folder: Path) -> tuple[
     return episodes, began
 
 
-def test_three_kills_lose_no_signal_and_invent_none(broker: LogBroker, tmp_path: Path) -> None:
+def test_three_kills_lose_no_signal_and_invent_none(log: LogSettings, tmp_path: Path) -> None:
     """Signals may be said again after a kill, always with the same key; the hold that spans all kills rings once, at its own time."""
-    settings = LogSettings(brokers=broker.address, idempotent=False, partitions=PARTITIONS)
-    worker = Killable(broker.address, tmp_path)
+    # as short a session as each log allows: after every kill the test waits for it
+    worker = Killable(log, tmp_path, session=3.0 if log.idempotent else 1.5)
     try:
-        episodes, began = asyncio.run(scene(worker, settings, tmp_path))
+        episodes, began = asyncio.run(scene(worker, log, tmp_path))
     finally:
         worker.kill()
 
@@ -194,9 +207,10 @@ async def deaf_scene(worker: Killable, settings: LogSettings) -> None:
 
 def test_a_consumer_that_falls_silent_delays_alarms_and_ends_the_process(broker: LogBroker, tmp_path: Path) -> None:
     """Nothing fails and everything looks alive: the tail is read all the same, and the watchdog leaves with the code for "start me again"."""
-    worker = Killable(broker.address, tmp_path)
+    log = LogSettings(brokers=broker.address, idempotent=False, partitions=PARTITIONS)
+    worker = Killable(log, tmp_path)
     try:
-        asyncio.run(deaf_scene(worker, LogSettings(brokers=broker.address, idempotent=False, partitions=PARTITIONS)))
+        asyncio.run(deaf_scene(worker, log))
         assert worker.ended(60) == LEAVE_STALLED
     finally:
         worker.kill()
