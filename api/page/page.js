@@ -10,6 +10,7 @@ import { drawPhones } from "./phones.js";
 import { drawQueue, FILTERS, order, place, raised, visible } from "./queue.js";
 import { at, label, lasting, speak, t, ticking, tongue, word } from "./say.js";
 import { drawTimes } from "./times.js";
+import { drawWatch, watch } from "./watch.js";
 
 const LEVELS = ["red", "orange", "yellow", "blue"];
 const VIEWS = ["queue", "map", "phones", "times"];
@@ -239,6 +240,7 @@ function retell() {
   if (state.grids) { drawMap($("map"), state.grids, narrow); colour(state.grids, state.grid); drawTroubled($("troubled"), state.grids, narrow); }
   drawPhones($("phones"), state.notices, (id) => choose(id));
   if (state.times) drawTimes($("times"), state.times);
+  drawWatch();
   draw();
 }
 
@@ -265,6 +267,7 @@ function begin() {
     heartbeat: tick,
     lost: tick,
   });
+  watch();
   setTimeout(() => { if (!greeted) later(refresh, 0); }, 1500);
   setInterval(tick, 1000);
   setInterval(draw, 60000);

@@ -69,7 +69,7 @@ def row(found: Findings, at: datetime) -> dict[str, Any]:
         else {
             "sent_at": whole.sent_at,
             "age_s": round((at - whole.sent_at).total_seconds(), 3),
-            "stages_s": {s: round((whole.stages[s] - whole.sent_at).total_seconds(), 3) for s in Stage},
+            "stages_s": {s.value: round((whole.stages[s] - whole.sent_at).total_seconds(), 3) for s in Stage},
         },
     }
 

@@ -36,7 +36,9 @@ def claim(known: Notice | None, trouble: Trouble, by: str, now: datetime) -> Not
     stands = known is not None and known.reason is not Reason.RESOLVED
     if known is not None and stands and known.due_at > now and known.person != by and known.level.rank >= level.rank:
         return None
-    reason = Reason.REPEAT if known is not None and stands and known.sent_at is not None else Reason.FIRST
+    reason = Reason.FIRST
+    if known is not None and stands and known.sent_at is not None:
+        reason = Reason.WORSE if level.rank > known.level.rank else Reason.REPEAT
     return Notice(
         key=key_of(trouble.part),
         alert="",

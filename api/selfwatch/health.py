@@ -11,7 +11,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one question brought. `busy`: there is work in hand, and it moves."""
+    """What one question brought. `busy`: it got on since the last look and has more to do."""
 
     well: bool
     said: str = ""
@@ -95,11 +95,12 @@ def progress(before: Positions, now: Positions, members: int | None) -> Answer:
     """How a group of readers does, from two looks at its positions. `members` is None where the log cannot tell."""
     if members == 0:
         return Answer(well=False, said=NOBODY)
-    behind = [name for name, at in now.items() if at.end > at.done]
-    for name in behind:
+    moves = False
+    for name, at in now.items():
         earlier = before.get(name)
-        if (
-            earlier is not None and earlier.done == now[name].done < earlier.end
-        ):  # there was something to read already then
-            return Answer(well=False, said=f"{name}: {now[name].end - now[name].done} to read")
-    return Answer(well=True, busy=bool(behind))
+        if earlier is None or at.end <= at.done:
+            continue
+        if earlier.done == at.done < earlier.end:  # there was something to read already then
+            return Answer(well=False, said=f"{name}: {at.end - at.done} to read")
+        moves |= earlier.done < at.done
+    return Answer(well=True, busy=moves)

@@ -148,9 +148,8 @@ def _roots(found: Sequence[Trouble], pace: Pace) -> tuple[Trouble, ...]:
     worst: dict[Part, Trouble] = {}
     for trouble in sorted(found, key=lambda t: (t.grade is not Grade.STOPPED, t.since)):
         worst.setdefault(trouble.part, trouble)
-    worker = worst.get(Part.WORKER)
-    if worker is not None and worker.grade is Grade.STOPPED:
-        if (series := worst.get(Part.SERIES)) is not None and series.why is Why.NOT_KEPT:
+    if Part.WORKER in worst:
+        if Part.SERIES in worst and worst[Part.SERIES].why is Why.NOT_KEPT:
             del worst[Part.SERIES]
         if pace.sends_in_worker:
             worst.pop(Part.SENDER, None)

@@ -9,7 +9,7 @@ from typing import Any
 
 from alerts.alert import Reason
 from alerts.notices import CHINA
-from api.selfwatch.parts import Part, Trouble
+from api.selfwatch.parts import Grade, Part, Trouble
 
 
 def said(language: str, trouble: Trouble, reason: Reason) -> str:
@@ -18,7 +18,7 @@ def said(language: str, trouble: Trouble, reason: Reason) -> str:
     return str(words["say"]["repeat" if reason is Reason.REPEAT else trouble.grade]).format(
         part=words["part"][trouble.part],
         since=trouble.since.astimezone(CHINA).strftime("%H:%M"),
-        means=words["means"][trouble.part],
+        means=words["means" if trouble.grade is Grade.STOPPED else "weak"][trouble.part],
     )
 
 
