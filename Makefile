@@ -6,7 +6,7 @@ ARGS   ?=
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test live chaos check bench lock clean
 
 help:  ## what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,16 @@ demo: setup  ## a simulated county, a fire, and the telephone that rings (try AR
 
 test: setup  ## the tests (no Docker, no system packages)
 	@$(BIN)/python -m pytest $(ARGS)
+
+# what is to be run (-m): `live` alone is what `make test` leaves out
+WHICH ?= server or live
+live: setup  ## the contract suites and the whole path on real Kafka, Mosquitto, PostgreSQL and InfluxDB (installs them)
+	@tests/live/install
+	@TOCSIN_LIVE=1 $(BIN)/python -m pytest -m "$(WHICH)" $(ARGS)
+
+chaos: setup  ## break every part under load and judge what became of it (ARGS="--fault worker-kill --rounds 20 --json")
+	@tests/live/install
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 check: setup  ## lint, types, import direction
 	@$(BIN)/ruff check .
