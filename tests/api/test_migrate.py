@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import urllib.error
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -148,23 +147,9 @@ def test_topics_are_made_kept_as_wanted_and_brought_into_line(kafka: Kafka, line
         asyncio.run(provide_log(kafka.settings(partitions=3, replication=2), lines.append, within=PATIENCE))
 
 
-class Fresh(Influx):
-    """An InfluxDB that nobody has set up."""
-
-    def _ready(self) -> None:
-        def answers() -> bool:
-            try:
-                return bool(self._ask("GET", "/api/v2/setup")["allowed"]) or True
-            except (urllib.error.URLError, OSError):
-                return False
-
-        while not answers():
-            assert self.pid, "influxd ended"
-
-
 @pytest.mark.server
 def test_a_fresh_influxdb_is_set_up_once_and_then_kept_in_line(tmp_path: Path, lines: list[str]) -> None:
-    server = Fresh(tmp_path)
+    server = Influx(tmp_path, bare=True)
     with serving(server):
         first = server.settings(retention_days=30)
         provide_series(first, lines.append, within=PATIENCE)
@@ -177,7 +162,8 @@ def test_a_fresh_influxdb_is_set_up_once_and_then_kept_in_line(tmp_path: Path, l
             provide_series(server.settings(token="wrong"), lines.append, within=PATIENCE)
         with pytest.raises(Blocked, match="no organisation nobody"):
             provide_series(server.settings(org="nobody"), lines.append, within=PATIENCE)
-        org = server._ask("GET", "/api/v2/buckets?name=tocsin")["buckets"][0]
+        head = {"Authorization": f"Token {first.token.get_secret_value()}"}
+        (bucket,) = httpx.get(f"{server.url}/api/v2/buckets?name=tocsin", headers=head).json()["buckets"]
     assert [line.removeprefix("series: ") for line in lines] == [
         "InfluxDB is set up: organisation tocsin, bucket tocsin, readings kept for 30 days",
         "bucket tocsin is there and keeps readings for 30 days",
@@ -186,7 +172,7 @@ def test_a_fresh_influxdb_is_set_up_once_and_then_kept_in_line(tmp_path: Path, l
         "bucket another is made, readings kept for 400 days",
         "bucket another is there and keeps readings for 400 days",
     ]
-    assert org["retentionRules"][0]["everySeconds"] == 0
+    assert bucket["retentionRules"][0]["everySeconds"] == 0
 
 
 def onboarding(answer: Callable[[httpx.Request], httpx.Response]) -> Onboarding:

@@ -1,31 +1,33 @@
-"""InfluxDB 2 as a plain process, from deploy/influxdb."""
+"""InfluxDB 2 as a plain process, from deploy/influxdb, set up as `tocsin migrate` does it."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+import httpx
+
+from api.child import ChildFailed
+from api.provision import provide_series
 from streams.settings import SeriesSettings
-from tests.live.process import DEPLOY, HOST, Server, ServerMissing
+from tests.live.process import CACHE, DEPLOY, HOST, Server, ServerMissing
 
-BUILT = (
-    Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tocsin" / "influxd" / "bin"
-)  # deploy/influxdb/install
+BUILT = CACHE / "influxd" / "bin"  # by deploy/influxdb/install
 ORG, BUCKET, TOKEN = "tocsin", "tocsin", "a-token-for-tests"
 
 
 class Influx(Server):
-    """One server, set up with an organisation, a bucket and a token."""
+    """One server with an organisation, a bucket that keeps everything, and a token; nothing of that where it is to be `bare`."""
 
     NAME = "influxd"
+
+    def __init__(self, folder: Path, *, port: int = 0, bare: bool = False) -> None:
+        super().__init__(folder, port=port)
+        self._bare = bare
 
     def _prepare(self) -> None:
         found = shutil.which("influxd") or shutil.which("influxd", path=BUILT)
@@ -48,39 +50,26 @@ class Influx(Server):
 
     def _ready(self) -> None:
         deadline = time.monotonic() + 30
-        while True:
-            try:
-                if self._ask("GET", "/api/v2/setup")["allowed"]:
-                    own = {
-                        "username": "tocsin",
-                        "password": "long-enough-1",
-                        "org": ORG,
-                        "bucket": BUCKET,
-                        "token": TOKEN,
-                    }
-                    self._ask("POST", "/api/v2/setup", own)
-                return
-            except (urllib.error.URLError, OSError):
-                if time.monotonic() > deadline or not self.pid:
-                    raise
-                time.sleep(0.05)
+        while not self._answers():
+            if time.monotonic() > deadline or not self.pid:
+                raise ChildFailed(f"influxd listens and does not answer; see its log in {self.folder}")
+            time.sleep(0.05)
+        if not self._bare:
+            provide_series(self.settings(), lambda _: None, within=30)
 
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        data = None if body is None else json.dumps(body).encode()
-        head = {"Authorization": f"Token {TOKEN}", "Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self.url}{path}", data, head, method=method)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            found: dict[str, Any] = json.loads(answer.read() or b"{}")
-            return found
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health", timeout=5).is_success
+        except httpx.HTTPError:
+            return False
 
     def new_bucket(self) -> str:
         """The name of a fresh, empty bucket that keeps everything."""
         name = f"t{uuid.uuid4().hex}"
-        org = self._ask("GET", f"/api/v2/orgs?org={ORG}")["orgs"][0]["id"]
-        self._ask("POST", "/api/v2/buckets", {"orgID": org, "name": name, "retentionRules": []})
+        provide_series(self.settings(bucket=name), lambda _: None, within=30)
         return name
 
     def settings(self, **over: object) -> SeriesSettings:
         """Settings that find this server and its bucket."""
-        own = {"store": "influx", "url": self.url, "org": ORG, "bucket": BUCKET, "token": TOKEN}
+        own = {"store": "influx", "url": self.url, "org": ORG, "bucket": BUCKET, "token": TOKEN, "retention_days": 0}
         return SeriesSettings.model_validate({**own, **over})

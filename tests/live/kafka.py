@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 import shutil
 import signal
 import time
@@ -21,12 +20,12 @@ from aiokafka.errors import KafkaError
 
 from api.child import ChildFailed, free_ports
 from ingest.settings import LogSettings
-from tests.live.process import DEPLOY, HOST, Program, ServerMissing
+from tests.live.process import CACHE, DEPLOY, HOST, Program, ServerMissing
 
 VERSION = "4.3.1"  # as in deploy/kafka/pom.xml
-JARS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tocsin" / f"kafka-{VERSION}"
+JARS = CACHE / f"kafka-{VERSION}"  # by deploy/kafka/install
 PROPERTIES = DEPLOY / "kafka" / "server.properties"
-# Small and quick to start: what a test asks of a broker is correctness. -Xshare and C1 alone halve the time to the open port.
+# Small and quick to start: what a test asks of a broker is correctness.
 _JVM = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 _ONE_BROKER = {
     "default.replication.factor": "1",
@@ -49,7 +48,7 @@ def rendered(properties: str, own: Mapping[str, str]) -> str:
     return "\n".join([*lines, *(f"{key}={value}" for key, value in rest.items()), ""])
 
 
-def two_brokers(brokers: int) -> dict[str, str]:
+def what_fits(brokers: int) -> dict[str, str]:
     """The deployed replication cut to what a smaller cluster can hold; nothing for three and more."""
     if brokers >= 3:
         return {}
@@ -101,7 +100,7 @@ class Kafka:
                 "listeners": f"CLIENTS://{HOST}:{self._ports[i]},BROKERS://{HOST}:{inner[i]},CONTROLLER://{HOST}:{quorum[i]}",
                 "advertised.listeners": f"CLIENTS://{HOST}:{(self._advertised or self._ports)[i]},BROKERS://{HOST}:{inner[i]}",
                 "log.dirs": str(self._data / f"log{i}"),
-                **two_brokers(self.count),
+                **what_fits(self.count),
             }
             self._file(i).write_text(rendered(PROPERTIES.read_text(encoding="utf-8"), own), encoding="utf-8")
             formatting.append(self._format(i, cluster))

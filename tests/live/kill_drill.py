@@ -22,9 +22,9 @@ import paho.mqtt.client as mqtt
 
 from alerts.ledger.port import Filter
 from alerts.roster import Person
+from api.child import free_ports
 from api.county.lines import Kind
 from api.county.telephone import TelephoneNetwork, nobody_answers
-from api.child import free_ports
 from api.stack import Plan, Stack
 from ingest.registry import Device, Grid, GridLevel
 

@@ -13,6 +13,9 @@ from api.child import Child, ChildFailed, accepts, free_ports
 
 HOST = "127.0.0.1"
 DEPLOY = Path(__file__).parents[2] / "deploy"
+CACHE = (
+    Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tocsin"
+)  # where deploy/*/install put what they bring
 _ATTEMPTS = 3
 
 
