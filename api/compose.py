@@ -238,10 +238,17 @@ async def watch_itself(settings: Settings, parts: Parts, board: Board, stop: asy
     if not own.every or settings.clock.origin is not None:
         return
     notify = settings.notify.model_copy(update={"channels": own.channels or settings.notify.channels})
+    as_itself = {"username": own.username, "password": own.password} if own.username else {}
     around = Surroundings(
-        settings.mqtt, settings.log, parts.ledger, parts.series, build_channels(notify) if own.people else {}, parts.clock,
-        settings.notify.language, settings.worker.sends,
-    )  # fmt: skip
+        settings.mqtt.model_copy(update=as_itself),
+        settings.log,
+        parts.ledger,
+        parts.series,
+        build_channels(notify) if own.people else {},
+        parts.clock,
+        settings.notify.language,
+        settings.worker.sends,
+    )
     own = own.model_copy(update={"shards": own.shards or settings.mqtt.shards})
     await Watch(own, around, own.name or f"{socket.gethostname()}-{settings.api.port}", board).run(stop)
 

@@ -18,6 +18,7 @@ def problems_of(settings: Settings) -> list[str]:
     """Every problem in the files the settings name, one sentence each with file and key."""
     from alerts.policy import load_policies
     from alerts.words import load_words
+    from api.selfwatch.canary import TOPIC, heard_by
     from ingest.dialects.mapped import load_profiles
     from streams.rules import load_rules
 
@@ -33,6 +34,14 @@ def problems_of(settings: Settings) -> list[str]:
             read()
         except (ValueError, OSError) as error:
             found += [f"{key}: {line}" for line in str(error).splitlines()]
+    if settings.selfwatch.every and not settings.selfwatch.people:
+        found.append(
+            "note: selfwatch.people is empty: when a part of the system stops, only the desk and the log of the API say so"
+        )
+    if settings.selfwatch.every and not heard_by(settings.mqtt.filters):
+        found.append(
+            f"mqtt.filters: no filter hears {TOPIC}, so the gateway would be called stopped; add it, or set selfwatch.every = 0"
+        )
     if not settings.secret.get_secret_value():
         found.append(
             "note: secret is not set: callers' numbers are shown masked and not kept (make one with `tocsin check --new-secret`)"

@@ -15,6 +15,7 @@ from alerts.channels.twilio_voice import saying
 from alerts.conduct import ACCEPT_DIGIT, UnknownNotice
 from api.http.desk import Desk, TheDesk
 from api.http.problems import Problem
+from api.selfwatch.claims import OWN
 
 router = APIRouter(prefix="/provider/twilio", include_in_schema=False)
 Key = Annotated[str, Path(max_length=200)]
@@ -24,7 +25,7 @@ BODY_LIMIT: Final = 64 * 1024  # bytes; a callback has about forty short fields
 @router.post("/status/{key}")
 async def status(key: Key, request: Request, desk: TheDesk) -> Response:
     receipt = receipt_of(key, await _signed(request, desk))
-    if receipt is not None:
+    if receipt is not None and not key.startswith(OWN):
         await run_in_threadpool(
             _or_unknown,
             lambda: desk.conductor.receipt(
@@ -39,7 +40,7 @@ async def digits(key: Key, request: Request, desk: TheDesk) -> Response:
     """A key press: 1 takes the alert. The answer is what the person hears."""
     form = await _signed(request, desk)
     digit = digit_of(form)
-    if digit:
+    if digit and not key.startswith(OWN):
         await run_in_threadpool(_or_unknown, lambda: desk.conductor.answered(key, desk.clock.now(), digit))
     language = await run_in_threadpool(_language, desk, form.get("CallSid", ""))
     heard = _spoken()[language]["accepted" if digit == ACCEPT_DIGIT else "other"]

@@ -79,6 +79,17 @@ def message(canary: Canary) -> tuple[str, bytes]:
     return (f"{canary.shard}/{TOPIC}" if canary.shard else TOPIC), orjson.dumps(rows)
 
 
+def heard_by(filters: Iterable[str]) -> bool:
+    """Whether a gateway with these topic filters hears canaries."""
+    words = TOPIC.split("/")
+    for parts in (one.split("/") for one in filters):
+        plain = parts[:-1] if parts[-1] == "#" else parts
+        fits = len(plain) == len(words) if parts[-1] != "#" else len(plain) <= len(words)
+        if fits and all(part in {"+", word} for part, word in zip(plain, words, strict=False)):
+            return True
+    return False
+
+
 def in_frame(frame: Frame) -> Iterator[tuple[int, Mark]]:
     """The numbers of the canaries in a frame, with their marks."""
     if METRIC not in frame.metrics:

@@ -16,6 +16,7 @@ from api.selfwatch.parts import Grade, Part, Trouble
 from ingest.events import digest
 from streams.signal import Level
 
+OWN: Final = "own-"  # begins the key of a notice that the outbox knows nothing of: receipts and key presses for it change nothing
 ASKED: Final = timedelta(seconds=30)
 _LEVELS: Final = {Grade.STOPPED: Level.RED, Grade.WEAKENED: Level.ORANGE}
 

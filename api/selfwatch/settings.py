@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from ingest.settings import Section
 
@@ -21,6 +21,10 @@ class SelfwatchSettings(Section):
     repeat: float = Field(1800.0, gt=0, title="Seconds after which people hear again of what still stands")
     name: str = Field("", max_length=64, title="This API's name in its canary's; host and port without it")
     shards: tuple[str, ...] = Field((), title="Topic shards to send a canary through; those of mqtt.shards without it")
+    username: str = Field(
+        "", title="User on the MQTT broker, who may write tocsin/selfwatch/#; that of mqtt without it"
+    )
+    password: SecretStr = SecretStr("")
     people: tuple[Number, ...] = Field(
         (), title="Telephone numbers that hear what stopped, by this process itself and not through the outbox"
     )

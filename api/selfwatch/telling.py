@@ -129,7 +129,7 @@ class Teller:
     def _reach(self, number: str, part: Part, text: str, reason: Reason, level: Level, now: datetime) -> bool:
         person = Person(_MASTER, "", number, _MASTER, "", language=self.language)
         for name, channel in self.channels.items():
-            key = digest(_MASTER, part, reason, number, name, now.isoformat())
+            key = claims.OWN + digest(_MASTER, part, reason, number, name, now.isoformat())
             notice = Notice(
                 key,
                 "",

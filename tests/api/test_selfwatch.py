@@ -14,12 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from twilio.request_validator import RequestValidator
 
 from alerts.alert import Notice, NoticeState, Reason
 from alerts.channels.contract import Answer, Refused, Retry, Sent
+from alerts.channels.receipts import DIGITS_PATH, SIGNATURE, STATUS_PATH
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Ledger, LedgerUnavailable
 from alerts.roster import Person
+from api.command.check import problems_of
 from api.selfwatch import claims
 from api.selfwatch.board import Board, Findings, figures, row
 from api.selfwatch.canary import (
@@ -27,6 +30,7 @@ from api.selfwatch.canary import (
     TOPIC,
     Canary,
     Stage,
+    heard_by,
     in_alerts,
     in_frame,
     in_signal,
@@ -40,17 +44,18 @@ from api.selfwatch.questions import Asking, NoAnswer
 from api.selfwatch.settings import SelfwatchSettings
 from api.selfwatch.telling import Teller
 from api.selfwatch.words import said, said_well
+from api.settings import Settings
 from ingest.clock import Clock
 from ingest.dialects import open_dialects
 from ingest.events import Mark
 from ingest.frames import Frame
 from ingest.gateway import Gateway
 from ingest.registry import Registry
-from ingest.settings import GatewaySettings
+from ingest.settings import GatewaySettings, MqttSettings
 from streams.canary import KIND, METRIC
 from streams.detectors.registry import Detectors
 from streams.rules import parse_rules
-from tests.api.served import Served
+from tests.api.served import PUBLIC, TOKEN, Served
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -377,3 +382,40 @@ def test_the_topic_is_one_that_the_gateways_dialect_and_the_brokers_acl_know() -
     assert message(canary(shard="s1"))[0] == "s1/tocsin/selfwatch/telemetry"
     assert KIND != METRIC
     assert NoticeState.CANCELLED is claims.claim(None, STOPPED, "a", NOW).state  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("claim", "filters", "hears"),
+    [
+        ("the filter without settings", ("tocsin/#",), True),
+        ("everything", ("#",), True),
+        ("one level each", ("+/+/telemetry",), True),
+        ("it itself, among others", ("zigbee/#", "tocsin/selfwatch/telemetry"), True),
+        ("another dialect's", ("zigbee/#",), False),
+        ("one device below each gateway", ("tocsin/+/+/telemetry",), False),
+        ("one gateway", ("tocsin/gw-1/#",), False),
+        ("too short", ("tocsin/+",), False),
+    ],
+)
+def test_whether_a_gateways_filters_hear_a_canary(claim: str, filters: tuple[str, ...], hears: bool) -> None:
+    assert heard_by(filters) is hears, claim
+
+
+def test_tocsin_check_says_who_hears_of_a_stop_and_that_a_gateway_must_hear_canaries() -> None:
+    said_of = problems_of(Settings())
+    assert any(line.startswith("note: selfwatch.people is empty") for line in said_of)
+    told = Settings(selfwatch=SelfwatchSettings(people=("+8613900000001",)), mqtt=MqttSettings(filters=("zigbee/#",)))
+    assert [line for line in problems_of(told) if "people" in line] == []
+    assert any(line.startswith("mqtt.filters: no filter hears") for line in problems_of(told))
+    off = Settings(selfwatch=SelfwatchSettings(every=0), mqtt=MqttSettings(filters=("zigbee/#",)))
+    assert [line for line in problems_of(off) if "selfwatch" in line or "mqtt" in line] == []
+
+
+def test_receipts_and_key_presses_for_our_own_notices_are_taken_and_change_nothing(desk: Served) -> None:
+    for path, form in (
+        (STATUS_PATH + claims.OWN + "1", {"MessageSid": "SM1", "MessageStatus": "delivered"}),
+        (DIGITS_PATH + claims.OWN + "1", {"CallSid": "CA1", "Digits": "1"}),
+    ):
+        signature = RequestValidator(TOKEN).compute_signature(PUBLIC + path, form)
+        assert desk.http.post(path, data=form, headers={SIGNATURE: signature}).status_code in {200, 204}
+        assert desk.http.post(path, data=form).status_code == 403
