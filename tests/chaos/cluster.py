@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pydantic import BaseModel, SecretStr
 
 from alerts.ledger import open_ledger
@@ -43,9 +44,11 @@ class Shape:
     workers: int = 2
     influx: bool = True
     broken: str = ""
+    slow: float = 0.4  # seconds that a broken agent works on a record that rings
     broken_verbs: tuple[str, ...] = ("gateway", "worker", "sender")
     partitions: int = PARTITIONS
     max_connections: int | None = None
+    more_topics: tuple[str, ...] = ()  # compacted ones, beside the product's own
     small_disk: str = ""  # "ledger" or "log": that server's files live on a small tmpfs
     proxied: bool = False  # every link between two parts runs through a proxy of `tests.chaos.proxy`
     own_clocks: bool = False  # the product's processes run under libfaketime, each with a clock that can be set
@@ -119,6 +122,8 @@ class Cluster:
             self._ports = {name: self.proxies.add(name, port).port for name, port in self._ports.items()}
         self._say("topics, schema, place")
         asyncio.run(ensure_topics(self.log))
+        if self.shape.more_topics:
+            asyncio.run(self._more_topics())
         ledger = open_ledger(self.ledger_url)
         ledger.replace_place(*self._place)
         ledger.close()
@@ -131,6 +136,18 @@ class Cluster:
         for name in self.keeper.names:
             self.keeper.await_ready(name)
         return self
+
+    async def _more_topics(self) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.log.brokers)
+        await admin.start()
+        configs = {"cleanup.policy": "compact"}
+        try:
+            await admin.create_topics([
+                NewTopic(name, self.log.partitions, self.log.replication, topic_configs=configs)
+                for name in self.shape.more_topics
+            ])  # fmt: skip
+        finally:
+            await admin.close()
 
     def parts(self) -> dict[str, str]:
         """Names of the product's processes and their verbs."""
@@ -156,7 +173,8 @@ class Cluster:
         if self.shape.own_clocks:
             env |= clocks.environment(self._clock_file(name))
         if self.shape.broken and verb in self.shape.broken_verbs:
-            self.keeper.add(name, verb, {**env, "CHAOS_BROKEN": self.shape.broken}, module=BROKEN)
+            broken = {"CHAOS_BROKEN": self.shape.broken, "CHAOS_SLOW": str(self.shape.slow)}
+            self.keeper.add(name, verb, {**env, **broken}, module=BROKEN)
         else:
             self.keeper.add(name, verb, env)
 

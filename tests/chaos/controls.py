@@ -1,7 +1,145 @@
-"""Negative controls."""
+"""Negative controls: the product with one guarantee taken out, and a fault that must show it. A checker that finds nothing is worthless."""
 
-CONTROLS: dict = {}
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from ingest.topics import Topic
+from tests.chaos.checker import CALM, Verdict, judge
+from tests.chaos.cluster import Shape
+from tests.chaos.history import read
+from tests.chaos.rig import Load, Rig, say
+
+SETTLE = 20.0
+SMALL = Shape(brokers=1, workers=1, influx=False)
+FEED = Load(rate=200.0, alarm_every=0.5, alarms=800)
 
 
-def caught(control, folder, seed) -> bool:
-    raise NotImplementedError
+@dataclass(frozen=True, slots=True)
+class Control:
+    """`strike` is one round. The mutant `broken` runs in the processes of `verbs`."""
+
+    broken: str
+    verbs: tuple[str, ...]
+    strike: Callable[[Rig, int], None]
+    rounds: int = 3
+    load: Load = FEED
+    shape: Shape = SMALL
+
+
+def judged(control: Control, folder: Path, seed: int) -> dict[str, Verdict]:
+    """Run a control and judge it."""
+    shape = replace(control.shape, broken=control.broken, broken_verbs=control.verbs)
+    say(f"control {control.broken}")
+    with Rig(folder, shape, replace(control.load, seed=seed)) as rig:
+        with rig.phase(CALM, 1):
+            rig.flow_again(30)
+        for n in range(1, control.rounds + 1):
+            with rig.phase(control.broken, n):
+                time.sleep(3)
+                control.strike(rig, n)
+                time.sleep(2)
+                rig.flow_again(5)
+        rig.finish(SETTLE)
+    return judge(read(rig.history.path))
+
+
+def caught(control: Control, folder: Path, seed: int) -> bool:
+    """Whether the checker reports loss or doubles."""
+    verdict = judged(control, folder, seed)[control.broken]
+    found = verdict.lost > 0 or verdict.doubled > 0
+    say(
+        f"control {control.broken}: {'caught' if found else 'NOT CAUGHT'}, lost {verdict.lost}, doubled {verdict.doubled}"
+    )
+    return found
+
+
+def _kill_worker(rig: Rig, number: int) -> None:
+    _end(rig, "worker-1", signal.SIGKILL)
+
+
+def _end(rig: Rig, name: str, how: signal.Signals) -> None:
+    starts = rig.cluster.keeper.starts(name)
+    rig.signal(name, how)
+    rig.back(name, starts)
+
+
+def _gateways_die_while_the_log_is_away(rig: Rig, number: int) -> None:
+    """What has been read and not written is lost, unless it was not acknowledged."""
+    rig.cluster.kafka.pause(0)
+    time.sleep(2)
+    names = rig.cluster.named("gateway")
+    starts = {name: rig.cluster.keeper.starts(name) for name in names}
+    for name in names:
+        rig.signal(name, signal.SIGKILL)
+    rig.cluster.kafka.resume(0)
+    for name in names:
+        rig.back(name, starts[name])
+
+
+def _asked_to_end_with_one_in_hand(rig: Rig, number: int) -> None:
+    _after_an_alarm(rig, 0.2)
+    _end(rig, "worker-1", signal.SIGTERM)
+
+
+def _killed_with_one_in_hand(rig: Rig, number: int) -> None:
+    _after_an_alarm(rig, 2.2)
+    _end(rig, "worker-1", signal.SIGKILL)
+
+
+def _after_an_alarm(rig: Rig, seconds: float) -> None:
+    known = len(rig.feed.alarms)
+    rig.until(lambda: len(rig.feed.alarms) > known, 10, 0.01)
+    time.sleep(seconds)
+
+
+def _signals_cannot_be_written(rig: Rig, number: int) -> None:
+    """The log takes everything but signals, and then the worker dies."""
+    _least_in_sync(rig, "2")
+    time.sleep(5)
+    rig.signal("worker-1", signal.SIGKILL)
+    _least_in_sync(rig, "1")
+    rig.cluster.await_ready()
+
+
+def _least_in_sync(rig: Rig, replicas: str) -> None:
+    change = ConfigResource(ConfigResourceType.TOPIC, str(Topic.SIGNALS), configs={"min.insync.replicas": replicas})
+    _admin(rig, lambda admin: admin.alter_configs([change]))
+
+
+def _admin(rig: Rig, work: Callable[[AIOKafkaAdminClient], object]) -> None:
+    async def do() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=rig.cluster.log.brokers)
+        await admin.start()
+        try:
+            await work(admin)  # type: ignore[misc]
+        finally:
+            await admin.close()
+
+    asyncio.run(do())
+
+
+_TRUSTING = replace(FEED, trusting=True)
+_SELDOM, _OFTEN = replace(FEED, alarm_every=4.0), replace(FEED, alarm_every=0.1, alarms=3000)
+_SLOW = replace(SMALL, slow=3.0)
+_TABLE = replace(SMALL, workers=2, slow=0.0, more_topics=("tocsin-chaos-changelog",))
+_WORKER = ("worker",)
+_ALL = (
+    Control("auto-ack", ("gateway",), _gateways_die_while_the_log_is_away, rounds=1, load=_TRUSTING),
+    Control("no-deduplication-key", _WORKER, _kill_worker, rounds=2),
+    Control("stream-wait-empty", _WORKER, _asked_to_end_with_one_in_hand),
+    Control("single-await", _WORKER, _signals_cannot_be_written, rounds=1),
+    Control("concurrency-2", _WORKER, _killed_with_one_in_hand, load=_SELDOM, shape=_SLOW),
+    Control("no-contiguity-check", _WORKER, _kill_worker, rounds=5, load=_OFTEN, shape=_TABLE),
+)
+CONTROLS: dict[str, Control] = {control.broken: control for control in _ALL}
+# What the worker's controls stand on: it must lose nothing by itself, or they would prove nothing.
+BASELINE = Control("bare", _WORKER, _asked_to_end_with_one_in_hand)

@@ -123,16 +123,16 @@ class Rig:
         numbers = self.provider.numbers()
         return [grid for at, grid in list(self.feed.alarms) if at <= before and self.leaders[grid] not in numbers]
 
-    def finish(self) -> None:
+    def finish(self, settle: float = SETTLE_WITHIN) -> None:
         """Say nothing more, let everything arrive, and write down what the log, the ledger and the provider hold."""
         self.feed.quiet.set()
         say("quiet: letting everything arrive")
-        if not self.arrived(SETTLE_WITHIN):
+        if not self.arrived(settle):
             say(
                 f"{self.feed.unacknowledged()} messages are unacknowledged and {len(self.untold(time.time()))} alarms untold"
             )
         time.sleep(SECOND_AFTER + 3)  # the second step of the last alarm
-        if not self.until(self.caught_up, SETTLE_WITHIN, 1.0):
+        if not self.until(self.caught_up, settle, 1.0):
             say("the worker's groups are not through with the log")
         self.logbook.read_into(self.history)
         if self.cluster.influx is not None:
