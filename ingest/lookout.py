@@ -31,6 +31,12 @@ async def await_turn(settings: MqttSettings, turn: Turn, me: str, watching: Call
 
         loop.call_soon_threadsafe(told)
 
+    def connected(c: mqtt.Client, _d: Any, _f: Any, reason: Any, _p: Any) -> None:
+        if reason.is_failure:
+            logger.error("the MQTT broker refused us (%s); check mqtt.username and mqtt.password", reason)
+        else:
+            c.subscribe(status_topic(settings.client_id), 1)
+
     def subscribed(_c: Any, _d: Any, _m: int, reasons: Sequence[Any], _p: Any) -> None:
         if any(r.is_failure for r in reasons):
             logger.error(
@@ -47,14 +53,19 @@ async def await_turn(settings: MqttSettings, turn: Turn, me: str, watching: Call
     def message(_c: Any, _d: Any, said: mqtt.MQTTMessage) -> None:
         word = Word.decode(bytes(said.payload))
         if word is not None:
-            tell(lambda: turn.hear(word, time.monotonic()))
+            tell(lambda: hears_of(word))
+
+    def hears_of(word: Word) -> None:
+        was_eager = turn.eager
+        turn.hear(word, time.monotonic())
+        if was_eager and not turn.eager:
+            logger.warning("another process serves as the gateway %s now; standing by", settings.client_id)
 
     client = mqtt.Client(CallbackAPIVersion.VERSION2, f"{settings.client_id}-standby-{me[:8]}", protocol=mqtt.MQTTv5)
     identify(client, settings)
     client.reconnect_delay_set(1, 2)
-    client.on_connect = lambda c, *_: c.subscribe(status_topic(settings.client_id), 1)
-    client.on_subscribe, client.on_message = subscribed, message
-    client.on_disconnect = lambda *_: tell(turn.lost)
+    client.on_connect, client.on_subscribe, client.on_message = connected, subscribed, message
+    client.on_disconnect = lambda *_: tell(lambda: turn.lost(time.monotonic()))
     client.connect_async(settings.host, settings.port, _KEEPALIVE, clean_start=True)
     client.loop_start()
     try:

@@ -137,9 +137,9 @@ class Wire:
         if self._standing_by:
             logger.info("standing by for the gateway %s", self._settings.client_id)
         patience = self._settings.standby_after * 2 ** min(self._deaf, 4) * random.uniform(1.0, 1.2)
-        turn = Turn(self._instance, patience, eager=not self._standing_by)
+        turn = Turn(self._instance, patience, time.monotonic(), eager=not self._standing_by)
         await await_turn(self._settings, turn, self._instance, self.serving.set)
-        if self._standing_by:
+        if not turn.eager:
             self._deaf = 0 if turn.heard_other else self._deaf + 1
             logger.warning("taking over as the gateway %s", self._settings.client_id)
             self._standing_by = False

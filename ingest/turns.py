@@ -16,6 +16,7 @@ import orjson
 BEAT: Final = 1.0  # seconds between two words of the active process
 CONFIRM: Final = 0.5  # seconds in which one who is gone may be back: a connection that broke is made anew
 PEEK: Final = 0.5  # seconds in which a retained word arrives, if there is one
+BLIND: Final = 5.0  # seconds after which one who lost its connection tries again though it can hear nothing
 
 
 def status_topic(client_id: str) -> str:
@@ -45,35 +46,41 @@ class Word:
 
 
 class Turn:
-    """One watch. Times are monotonic seconds.
+    """One watch, begun at `now`. Times are monotonic seconds.
 
     A standby (`eager` False) waits until another one says that it is gone and does not come back, or says nothing for `patience`. One
-    who merely lost its connection (`eager`) goes on at once unless another one is here.
+    who merely lost its connection (`eager`) goes on at once unless another one is here, and also when nothing can be heard.
     """
 
-    def __init__(self, me: str, patience: float, *, eager: bool) -> None:
-        self._me, self._patience, self._eager = me, patience, eager
-        self.at: float | None = None  # when it is our turn; None while nothing can be heard
-        self.heard_other = False
+    def __init__(self, me: str, patience: float, now: float, *, eager: bool) -> None:
+        self._me, self._patience, self.eager = me, patience, eager
+        self.heard_other = self._hears = False
+        self.at: float | None = None  # when it is our turn; None: not as long as nothing can be heard
+        self.lost(now)
 
     def watching(self, now: float) -> None:
         """The topic can be heard from now on."""
-        self.at = now + (PEEK if self._eager else self._patience)
+        self._hears = True
+        self.at = now + (PEEK if self.eager else self._patience)
 
-    def lost(self) -> None:
+    def lost(self, now: float) -> None:
         """It cannot be heard any more."""
-        self.at = None
+        self._hears = False
+        self.at = now + BLIND if self.eager else None
 
     def hear(self, word: Word, now: float) -> None:
-        """Somebody said something."""
-        if self.at is None:
+        """Somebody said something. One who was eager and hears that another is here is a standby from then on."""
+        if self.at is None or not self._hears:
             return
         if word.instance == self._me:
-            if self._eager:
+            if self.eager:
                 self.at = now  # the last who was here was we
             return
         self.heard_other = True
-        self.at = now + self._patience if word.here else min(self.at, now + CONFIRM)
+        if word.here:
+            self.eager, self.at = False, now + self._patience
+        else:
+            self.at = min(self.at, now + CONFIRM)
 
     def due(self, now: float) -> bool:
         """Whether it is our turn."""
