@@ -27,6 +27,7 @@ TOPICS: Final = (Topic.READINGS, Topic.SIGHTINGS, Topic.CALLS, Topic.PRESENCE, T
 Presences = Mapping[tuple[str, int], int]
 GROUPS: Final = {**FOLLOWED, "tocsin-record": (Topic.READINGS,)}
 READING, EVENT, STORED = "reading", "event", "stored"
+AT_ONCE: Final = 100_000  # messages that are kept in memory before they are written down
 Found = dict[tuple[str, str], set[int]]
 _REFUSED = re.compile(rb"^reading,device=([^, ]+),.*metric=uptime[, ].*value=([0-9.]+)")
 
@@ -40,8 +41,10 @@ class Logbook:
 
     def read_into(self, history: History) -> None:
         """Write down every message that has come into the log since the last time."""
-        found: Found = defaultdict(set)
-        asyncio.run(self._read(found))
+        asyncio.run(self._read(history))
+
+    @staticmethod
+    def _write(found: Found, history: History) -> None:
         for (source, where), numbers in sorted(found.items()):
             for first, last in runs(numbers):
                 if where == STORED:
@@ -49,7 +52,8 @@ class Logbook:
                 else:
                     history.write("kept", source=source, first=first, last=last, reading=where == READING)
 
-    async def _read(self, found: Found) -> None:
+    async def _read(self, history: History) -> None:
+        found: Found = defaultdict(set)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._settings.brokers, enable_auto_commit=False, max_partition_fetch_bytes=4 << 20
         )
@@ -65,7 +69,11 @@ class Logbook:
                 for part, records in (await consumer.getmany(*waiting, timeout_ms=500)).items():
                     for record in records:
                         self._note(part.topic, record.value or b"", found)
+                if sum(map(len, found.values())) > AT_ONCE:
+                    self._write(found, history)
+                    found.clear()
                 waiting = {part for part in waiting if await consumer.position(part) < ends[part]}
+            self._write(found, history)
             for part in parts:
                 self._next[part] = max(self._next.get(part, 0), ends[part])
         finally:

@@ -64,11 +64,8 @@ def _chart(chart: Chart, top: float) -> str:
     for y in up:
         out.append(f'<line x1="{LEFT}" y1="{y_of(y):.1f}" x2="{WIDTH - RIGHT}" y2="{y_of(y):.1f}" stroke="#dddddd"/>')
         out.append(f'<text x="{LEFT - 6}" y="{y_of(y) + 4:.1f}" text-anchor="end" fill="#444444">{y:g}</text>')
-    for x in across:
-        if x <= right:
-            out.append(
-                f'<text x="{x_of(x):.1f}" y="{top + HEIGHT - 14}" text-anchor="middle" fill="#444444">{x:g} min</text>'
-            )
+    foot = f'y="{top + HEIGHT - 14}" text-anchor="middle" fill="#444444"'
+    out += [f'<text x="{x_of(x):.1f}" {foot}>{x:g} min</text>' for x in across if x <= right]
     for i, line in enumerate(chart.lines):
         colour = COLOURS[i % len(COLOURS)]
         points = " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in zip(line.xs, line.ys, strict=True))

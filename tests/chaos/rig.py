@@ -52,6 +52,7 @@ class Rig:
 
     def __init__(self, folder: Path, shape: Shape, load: Load) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.began = time.time()
         self.load, self.random = load, random.Random(load.seed)
         self.history = History(folder / "history.jsonl")
         self.provider = Provider()
@@ -136,7 +137,7 @@ class Rig:
             say("the worker's groups are not through with the log")
         self.logbook.read_into(self.history)
         if self.cluster.influx is not None:
-            stored_into(self.history, self.cluster.influx.settings())
+            stored_into(self.history, self.cluster.influx.settings(), self.began)
         self.provider.write_into(self.history)
         ledger = open_ledger(self.cluster.ledger_url)
         cursor, first = "", True

@@ -46,8 +46,8 @@ def main() -> int:
             rig.finish()
         verdict = judge(read(rig.history.path))["soak"]
     draw(said.out, charts(rows, said.rate))
-    print(table(rows))
-    print({k: v for k, v in asdict(verdict).items() if k not in {"rounds", "recover_s"}})
+    counted = {k: v for k, v in asdict(verdict).items() if k not in {"rounds", "recover_s"}}
+    sys.stdout.write(f"{table(rows)}\n{counted}\n")
     return 0 if verdict.well else 1
 
 

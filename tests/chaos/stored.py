@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from collections import defaultdict
 
 from influxdb_client import InfluxDBClient
@@ -11,22 +12,30 @@ from streams.settings import SeriesSettings
 from tests.chaos.county import gateway_of
 from tests.chaos.history import History, runs
 
-QUERY = """from(bucket: "{bucket}") |> range(start: -12h)
+WINDOW = 120  # seconds that are asked for at once
+QUERY = """from(bucket: "{bucket}") |> range(start: {start}, stop: {stop})
  |> filter(fn: (r) => r._measurement == "reading" and r.metric == "uptime" and r._field == "value")
  |> keep(columns: ["device", "_value"])"""
 
 
-def stored_into(history: History, settings: SeriesSettings) -> None:
-    """Write down every message of which the series has a point."""
-    found: dict[str, set[int]] = defaultdict(set)
+def stored_into(history: History, settings: SeriesSettings, since: float) -> None:
+    """Write down every message of which the series has a point, from an instant on."""
     with InfluxDBClient(
         url=settings.url, token=settings.token.get_secret_value(), org=settings.org, timeout=120_000
     ) as client:
-        answer = client.query_api().query_raw(QUERY.format(bucket=settings.bucket))
-        for row in csv.DictReader(line.decode() for line in answer if line.strip()):
-            device, value = row.get("device", ""), row.get("_value", "")
-            if value and value != "_value":
-                found[gateway_of(device)].add(int(float(value)))
-    for source, numbers in sorted(found.items()):
-        for first, last in runs(numbers):
-            history.write("stored", source=source, first=first, last=last)
+        start, end = int(since) - 60, int(time.time()) + 7200
+        while start < end:
+            for source, numbers in sorted(_window(client, settings.bucket, start, start + WINDOW).items()):
+                for first, last in runs(numbers):
+                    history.write("stored", source=source, first=first, last=last)
+            start += WINDOW
+
+
+def _window(client: InfluxDBClient, bucket: str, start: int, stop: int) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = defaultdict(set)
+    answer = client.query_api().query_raw(QUERY.format(bucket=bucket, start=start, stop=stop))
+    for row in csv.DictReader(line.decode() for line in answer if line.strip()):
+        device, value = row.get("device", ""), row.get("_value", "")
+        if value and value != "_value":
+            found[gateway_of(device)].add(int(float(value)))
+    return found
