@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from importlib.machinery import SourceFileLoader
@@ -45,7 +46,7 @@ def parsed(command: list[str]) -> tuple[str, dict[str, Any]]:
 
 def settings_of(variables_: dict[str, str], secrets: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """What a process under this environment is told. Its secrets are read from `secrets`, where they have the same names."""
-    for name in [n for n in __import__("os").environ if n.startswith("TOCSIN_")]:
+    for name in [n for n in os.environ if n.startswith("TOCSIN_")]:
         monkeypatch.delenv(name)
     kinds = dict(variables())
     for name, value in variables_.items():
