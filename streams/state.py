@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -103,32 +103,53 @@ class Wards:
         if not trusted:
             logger.error("the state of partitions %s is left behind; starting fresh, a minute back", sorted(mine))
         reach = await self._shelf.reach(GROUP, places, _LOOK_BACK)
-        for number, held in mine.items():
-            if held.loaded.is_set() or self.held.get(number) is not held:
-                continue
-            async with held.lock:
+        waiting = {n: held for n, held in mine.items() if not held.loaded.is_set() and self.held.get(n) is held}
+        async with contextlib.AsyncExitStack() as locks:
+            gaps: dict[tuple[Topic, int], tuple[int, int]] = {}
+            for number, held in waiting.items():
+                await locks.enter_async_context(held.lock)
                 held.ward = Ward(number, self._partitions, self.rules, self._keywords)
                 self._restore(held, snapshots.get(number))
                 for topic in INPUTS:
-                    await self._begin(held, topic, reach[topic, number])
-                await held.flush(self._writer)
-                if number not in snapshots:
-                    await self._save(held)  # so that a crash before the first snapshot leaves no hole either
-                self._note(held)
-                held.loaded.set()
+                    if gap := self._begin(held, topic, reach[topic, number]):
+                        gaps[topic, number] = gap
+            await self._fill_all(waiting, gaps)
+            await asyncio.gather(*(self._open(held, known=number in snapshots) for number, held in waiting.items()))
         self.woken.set()
         took = 1000 * (time.monotonic() - started)
         logger.info("partitions %s loaded in %.0f ms, %d with a snapshot", sorted(mine), took, len(snapshots))
 
-    async def _begin(self, held: Held, topic: Topic, reach: Reach) -> None:
-        """From where this topic is read on, and the little that is missing up to its end."""
+    def _begin(self, held: Held, topic: Topic, reach: Reach) -> tuple[int, int] | None:
+        """From where this topic is read on, and the little that is missing up to its end: from, and up to but without."""
         applied = held.ward.applied.setdefault(topic, reach.fresh)
         if reach.shorter(applied):
             self._begin_anew(held, topic, reach.end)
         held.seen[topic] = reach.owed
         following = held.ward.applied[topic] + 1
-        if following < reach.end <= following + _AT_ONCE:
-            await self._fill(held, topic, reach.end)
+        return (following, reach.end) if following < reach.end <= following + _AT_ONCE else None
+
+    async def _fill_all(self, wards: Mapping[int, Held], gaps: Mapping[tuple[Topic, int], tuple[int, int]]) -> None:
+        """Apply what lies in the gaps of several wards: all partitions that were taken over wait for it, so it is one reading."""
+        read = 0
+        async for topic, number, entry in self._shelf.spans(gaps):
+            held = wards[number]
+            self._apply(held, topic, entry.offset, entry.value)
+            read += 1
+            if len(held.pending) >= FLUSH:
+                await held.flush(self._writer)
+        for (topic, number), (_, stop) in gaps.items():
+            applied = wards[number].ward.applied
+            applied[topic] = max(applied[topic], stop - 1)
+        self.counts["reread"] += read
+        logger.info("%d records of partitions %s read again", read, sorted(wards))
+
+    async def _open(self, held: Held, *, known: bool) -> None:
+        """The ward is what it was: records may come. Its lock is held."""
+        await held.flush(self._writer)
+        if not known:
+            await self._save(held)  # so that a crash before the first snapshot leaves no hole either
+        self._note(held)
+        held.loaded.set()
 
     def _begin_anew(self, held: Held, topic: Topic, end: int) -> None:
         """The log is not the one that the state was made from: its records were never seen, whatever their offsets say."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -71,7 +71,7 @@ class Log:
         self.begin: dict[tuple[Topic, int], int] = defaultdict(int)
         self.away = False
         self.minute = 0  # records that the log took in the last minute
-        self.spans: list[tuple[Topic, int, int]] = []
+        self.read_again: list[tuple[Topic, int, int]] = []
 
     def put(self, topic: Topic, *values: bytes) -> None:
         self.records[topic, NUMBER] += values
@@ -103,9 +103,16 @@ class Log:
         return {n: raw for n, raw in found.items() if raw is not None}
 
     async def span(self, topic: Topic, number: int, start: int, stop: int) -> AsyncIterator[Entry]:
-        self.spans.append((topic, start, stop))
-        for offset in range(max(start, self.begin[topic, number]), stop):
-            yield Entry(offset, self.records[topic, number][offset])
+        async for _, _, entry in self.spans({(topic, number): (start, stop)}):
+            yield entry
+
+    async def spans(
+        self, wanted: Mapping[tuple[Topic, int], tuple[int, int]]
+    ) -> AsyncIterator[tuple[Topic, int, Entry]]:
+        for (topic, number), (start, stop) in wanted.items():
+            self.read_again.append((topic, start, stop))
+            for offset in range(max(start, self.begin[topic, number]), stop):
+                yield topic, number, Entry(offset, self.records[topic, number][offset])
 
 
 async def wards_over(log: Log, rules: Rules = RULES) -> Wards:
@@ -170,7 +177,7 @@ def test_a_hole_is_read_from_the_log_before_going_on() -> None:
         return log
 
     log = asyncio.run(scene())
-    assert log.spans == [(Topic.READINGS, 5, 60)]
+    assert log.read_again == [(Topic.READINGS, 5, 60)]
     assert distinct(log.signals()) == told_straight()
 
 
