@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from api.selfwatch.canary import Stage, in_frame, in_signal
-from api.selfwatch.health import CONDUCT, DETECT, RECORD, Answer, Position, Positions, progress
+from api.selfwatch.health import CONDUCT, COPIES, DETECT, RECORD, Answer, Position, Positions, progress
 from api.selfwatch.questions import WITHIN
 from ingest.events import InvalidEvent, Mark
 from ingest.frames import Frame
@@ -23,13 +22,13 @@ from ingest.topics import Topic, partition_of
 from streams import signal as signals
 from streams.app import GROUP
 
-log = logging.getLogger(__name__)
+T = TypeVar("T")
 GROUPS: Final[Mapping[str, tuple[str, tuple[Topic, ...]]]] = MappingProxyType({
     DETECT: (GROUP, (Topic.READINGS, Topic.SIGHTINGS, Topic.CALLS, Topic.PRESENCE)),
     CONDUCT: ("tocsin-conduct", (Topic.SIGNALS,)),
     RECORD: ("tocsin-record", (Topic.READINGS,)),
 })  # fmt: skip
-_AWAY: Final = (KafkaError, OSError, TimeoutError, AssertionError)
+AWAY: Final = (KafkaError, OSError, TimeoutError, AssertionError)
 _REQUEST_MS: Final = 2500  # a broker that hangs leaves time to ask another
 Seen = list[tuple[int, Stage, Mark]]
 
@@ -46,11 +45,14 @@ class Logbook:
         self._read_to: dict[TopicPartition, int] = {}
         self._positions: dict[str, Positions] = {}
 
-    async def under_replicated(self) -> Answer:
-        """Whether every partition has all its copies. Raises one of `AWAY` when the log does not answer."""
-        async with asyncio.timeout(2 * WITHIN):
-            admin = await self._administrator()
-            topics = await admin.describe_topics([str(topic) for topic in Topic])
+    async def answers(self) -> dict[str, Answer]:
+        """Copies, and how each group of readers does since the last look. Raises one of `AWAY` when the log does not answer."""
+        copies = await _bounded(self._copies(), 2 * WITHIN)
+        return {COPIES: copies, **await _bounded(self._readers(), 2 * WITHIN)}
+
+    async def _copies(self) -> Answer:
+        admin = await self._administrator()
+        topics = await admin.describe_topics([str(topic) for topic in Topic])
         short = [
             f"{topic['topic']}/{p['partition']} has {len(p['isr'])} of {len(p['replicas'])}"
             for topic in topics
@@ -68,21 +70,19 @@ class Logbook:
             raise KafkaError(f"{len(closed)} partitions take no records, {closed[0]} among them")
         return Answer(not short, f"{len(short)} partitions are short of copies: {short[0]}" if short else "")
 
-    async def readers(self) -> dict[str, Answer]:
-        """How each group of readers does since the last look."""
-        async with asyncio.timeout(2 * WITHIN):
-            admin, reader = await self._administrator(), await self._consumer()
-            answers = {}
-            for name, (group, topics) in GROUPS.items():
-                parts = [TopicPartition(topic, p) for topic in topics for p in range(self._settings.partitions)]
-                begins, ends = await reader.beginning_offsets(parts), await reader.end_offsets(parts)
-                done = await admin.list_consumer_group_offsets(group, partitions=parts)
-                now = {
-                    f"{p.topic}/{p.partition}": Position(max(done[p].offset if p in done else -1, begins[p]), ends[p])
-                    for p in parts
-                }
-                answers[name] = progress(self._positions.get(name, {}), now, await self._members(admin, group))
-                self._positions[name] = now
+    async def _readers(self) -> dict[str, Answer]:
+        admin, reader = await self._administrator(), await self._consumer()
+        answers = {}
+        for name, (group, topics) in GROUPS.items():
+            parts = [TopicPartition(topic, p) for topic in topics for p in range(self._settings.partitions)]
+            begins, ends = await reader.beginning_offsets(parts), await reader.end_offsets(parts)
+            done = await admin.list_consumer_group_offsets(group, partitions=parts)
+            now = {
+                f"{p.topic}/{p.partition}": Position(max(done[p].offset if p in done else -1, begins[p]), ends[p])
+                for p in parts
+            }
+            answers[name] = progress(self._positions.get(name, {}), now, await self._members(admin, group))
+            self._positions[name] = now
         return answers
 
     async def _members(self, admin: AIOKafkaAdminClient, group: str) -> int | None:
@@ -95,31 +95,33 @@ class Logbook:
     async def rewind(self) -> None:
         """Look for canaries from here on: called before one is sent, when none is waited for."""
         try:
-            async with asyncio.timeout(WITHIN):
-                reader = await self._consumer()
-                self._read_to = dict(await reader.end_offsets(self._way))
-                for part, offset in self._read_to.items():
-                    reader.seek(part, offset)
-        except _AWAY as error:
-            await self._lost(error)
+            self._read_to = await _bounded(self._to_the_end(), WITHIN)
+        except AWAY:
+            self.close()
+
+    async def _to_the_end(self) -> dict[TopicPartition, int]:
+        reader = await self._consumer()
+        ends = dict(await reader.end_offsets(self._way))
+        for part, offset in ends.items():
+            reader.seek(part, offset)
+        return ends
 
     async def seen(self) -> Seen:
         """The canaries that have come by since the last look."""
         found: Seen = []
         try:
-            reader = await self._consumer()
-            while True:
-                async with asyncio.timeout(WITHIN):
-                    records = await reader.getmany(*self._way, timeout_ms=100, max_records=500)
-                if not records:
-                    return found
+            while records := await _bounded(self._next(), WITHIN):
                 for part, some in records.items():
                     for record in some:
                         found += _canaries(part.topic, record.value)
                     self._read_to[part] = some[-1].offset + 1
-        except _AWAY as error:
-            await self._lost(error)
-            return found
+        except AWAY:
+            self.close()
+        return found
+
+    async def _next(self) -> Any:
+        reader = await self._consumer()
+        return await reader.getmany(*self._way, timeout_ms=100, max_records=500)
 
     async def _administrator(self) -> AIOKafkaAdminClient:
         if self._admin is None:
@@ -131,7 +133,7 @@ class Logbook:
             try:
                 await admin.start()
             except BaseException:
-                with contextlib.suppress(*_AWAY):
+                with contextlib.suppress(*AWAY):
                     await admin.close()
                 raise
             self._admin = admin
@@ -144,10 +146,9 @@ class Logbook:
                 request_timeout_ms=_REQUEST_MS, client_id="tocsin-selfwatch",
             )  # fmt: skip
             try:
-                async with asyncio.timeout(WITHIN):
-                    await reader.start()
+                await reader.start()
             except BaseException:
-                with contextlib.suppress(*_AWAY):
+                with contextlib.suppress(*AWAY):
                     await reader.stop()
                 raise
             reader.assign(self._way)
@@ -156,19 +157,38 @@ class Logbook:
             self._reader = reader
         return self._reader
 
-    async def _lost(self, error: BaseException) -> None:
-        log.debug("the log does not answer the watch: %r", error)
-        await self.close()
-
-    async def close(self) -> None:
-        """Let go of the connections; the next look makes new ones and reads on where the last one ended."""
+    def close(self) -> None:
+        """Let go of the connections, in the background; the next look makes new ones and reads on where the last one ended."""
         admin, reader, self._admin, self._reader = self._admin, self._reader, None, None
-        for end in ([admin.close] if admin else []) + ([reader.stop] if reader else []):
-            with contextlib.suppress(*_AWAY):
-                await asyncio.wait_for(end(), 2.0)
+        for end in ([admin.close()] if admin else []) + ([reader.stop()] if reader else []):
+            task = asyncio.ensure_future(end)
+            _ENDING.add(task)
+            task.add_done_callback(_ended)
 
 
-AWAY: Final = _AWAY
+async def _bounded(question: Coroutine[Any, Any, T], within: float) -> T:
+    """The answer, or `TimeoutError`. aiokafka may hold on to a cancelled call, so what takes too long is left behind, not waited for."""
+    task = asyncio.ensure_future(question)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=within)
+    except BaseException:
+        task.cancel()
+        raise
+    if not done:
+        task.cancel()
+        _ENDING.add(task)
+        task.add_done_callback(_ended)
+        raise TimeoutError(f"no answer from the log within {within:g} s")
+    return task.result()
+
+
+_ENDING: Final[set[asyncio.Future[Any]]] = set()  # what the event loop must not forget before it has ended
+
+
+def _ended(task: asyncio.Future[Any]) -> None:
+    _ENDING.discard(task)
+    if not task.cancelled():
+        task.exception()  # it does not matter any more
 
 
 def _canaries(topic: str, value: Any) -> Iterator[tuple[int, Stage, Mark]]:

@@ -19,7 +19,7 @@ from alerts.channels.contract import Channel
 from alerts.ledger.port import Ledger
 from api.selfwatch.board import Board, Findings
 from api.selfwatch.canary import Canary, Flock, Stage, in_alerts, joined, moved
-from api.selfwatch.health import COPIES, LEDGER, LOG, MQTT, OUTBOX, SERIES, Answer, Healths, looked
+from api.selfwatch.health import LEDGER, LOG, MQTT, OUTBOX, SERIES, Answer, Healths, looked
 from api.selfwatch.logbook import AWAY, Logbook
 from api.selfwatch.parts import Pace, Trouble
 from api.selfwatch.questions import Asking, of_ledger, of_series, publish
@@ -89,7 +89,7 @@ class Watch:
         finally:
             if self._telling is not None:
                 self._telling.cancel()
-            await self._logbook.close()
+            self._logbook.close()
 
     async def _send(self) -> None:
         """One canary for each shard, followed for a moment: most have come the whole way by then."""
@@ -166,10 +166,9 @@ class Watch:
 
     async def _of_log(self) -> Answers:
         try:
-            copies = await self._logbook.under_replicated()
-            return {LOG: Answer(well=True), COPIES: copies, **await self._logbook.readers()}
+            return {LOG: Answer(well=True), **await self._logbook.answers()}
         except AWAY as error:
-            await self._logbook.close()
+            self._logbook.close()
             return {LOG: Answer(well=False, said=repr(error)[:200])}
 
     async def _of_ledger(self) -> Answers:
