@@ -114,7 +114,7 @@ def _ledger(settings: Settings) -> Finding:
 
 
 def _series(settings: Settings) -> Finding:
-    from api.compose import open_series
+    from api.compose.parts import open_series
 
     if settings.series.store == "embedded" and not settings.series.path.exists():
         return Finding("series", False, f"{settings.series.path}: there is no such file", "`tocsin up` makes one")

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -74,7 +75,6 @@ def serve(name: str, config: Path | None, ready_file: Path | None, heartbeat: Pa
     """One process from settings to its end."""
     settings = settings_or_exit(config)
     tell_log()
-    from api import compose
 
     def ready() -> None:
         logging.getLogger("tocsin").info("ready")
@@ -85,7 +85,7 @@ def serve(name: str, config: Path | None, ready_file: Path | None, heartbeat: Pa
     watchdog = int(os.environ.get("WATCHDOG_USEC") or 0) / 1e6  # systemd's WatchdogSec: it wants two signs in that time
     every = min(1.0, watchdog / 3) if watchdog else 1.0
     with Heart(os.environ.get("NOTIFY_SOCKET", ""), heartbeat, every, on_ready=ready) as heart:
-        asyncio.run(until_told(getattr(compose, f"run_{name}"), settings, heart))
+        asyncio.run(until_told(import_module(f"api.compose.{name}").run, settings, heart))
 
 
 def gateway(config: Config = None, ready_file: ReadyFile = None, heartbeat: HeartbeatFile = None) -> None:

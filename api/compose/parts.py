@@ -1,0 +1,58 @@
+"""What conducting and showing lean on, opened as the settings say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from alerts.conduct import Conductor
+from alerts.ledger import open_ledger
+from alerts.ledger.port import Ledger
+from alerts.policy import load_policies
+from alerts.words import load_words
+from api.placebook import PlaceBook
+from api.settings import Settings
+from ingest.clock import Clock
+from streams.series.port import Series
+from streams.settings import SeriesSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What conducting and showing lean on."""
+
+    ledger: Ledger
+    series: Series
+    book: PlaceBook
+    conductor: Conductor
+    clock: Clock
+
+    def close(self) -> None:
+        self.series.close()
+        self.ledger.close()
+
+
+def open_series(settings: SeriesSettings) -> Series:
+    """The series the settings name."""
+    if settings.store == "influx":
+        from streams.series.influx import InfluxSeries
+
+        return InfluxSeries(settings)
+    from streams.series.embedded import EmbeddedSeries
+
+    return EmbeddedSeries(settings.path)
+
+
+def open_parts(settings: Settings) -> Parts:
+    """Open ledger and series and put the conductor on them."""
+    ledger = open_ledger(settings.ledger.address)
+    book = PlaceBook(ledger)
+    conductor = Conductor(
+        ledger,
+        policies=load_policies(settings.notify.policies),
+        registry=book.registry,
+        roster=book.roster,
+        words=load_words(),
+        channels=settings.notify.channels,
+        language=settings.notify.language,
+    )
+    return Parts(ledger, open_series(settings.series), book, conductor, settings.clock.clock())
