@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from alerts import canary as canaries
@@ -33,6 +35,7 @@ from streams.series.port import Series
 
 log = logging.getLogger(__name__)
 FOLLOW: Final = 3.0  # seconds a fresh canary is followed closely; after that every round looks for it
+JUMP: Final = 5.0  # seconds by which the wall clock may leave the steady one between two looks
 _LOOK: Final = 0.2
 Answers = dict[str, Answer]
 T = TypeVar("T")
@@ -62,10 +65,11 @@ class Watch:
         self._flock: Flock = ()
         self._healths: Healths = {}
         self._turn = 0
+        self._time: tuple[datetime, float] | None = None
         self._telling: asyncio.Task[None] | None = None
         self._teller = Teller(
             settings.people, around.channels, around.ledger, around.clock, self._asking,
-            by=name, repeat=timedelta(seconds=settings.repeat), language=around.language,
+            by=f"{name}/{os.getpid()}", repeat=timedelta(seconds=settings.repeat), language=around.language,
         )  # fmt: skip
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -93,9 +97,8 @@ class Watch:
 
     async def _send(self) -> None:
         """One canary for each shard, followed for a moment: most have come the whole way by then."""
+        self._keep_time()
         now = self._around.clock.now()
-        if self._flock and now <= self._flock[-1].sent_at:
-            self._turn += 1  # the clock went back: a detector would take the same device's next row for an old one
         if not self._waiting(Stage.LOGGED, Stage.SIGNALLED):
             await self._logbook.rewind()
         # Milliseconds and three digits of our name: a number that no other API's canary has, and that a float holds exactly.
@@ -111,6 +114,18 @@ class Watch:
             await self._follow([canary.number for canary in fresh])
         await self._ask("forgetting", lambda: self._around.ledger.forget_canaries(now - canaries.KEPT))
 
+    def _keep_time(self) -> None:
+        """Begin anew when the wall clock jumped: what was seen before has no meaning in seconds any more.
+
+        The canaries go by another name from then on, for a detector takes a device's row from before its last one for an old one.
+        """
+        wall, steady = self._around.clock.now(), time.monotonic()
+        before, self._time = self._time, (wall, steady)
+        jump = (wall - before[0]).total_seconds() - (steady - before[1]) if before is not None else 0.0
+        if abs(jump) > JUMP:
+            log.warning("the clock jumped by %.0f s; the watch begins anew", jump)
+            self._flock, self._healths, self._turn = (), {}, self._turn + 1
+
     async def _follow(self, numbers: Sequence[int]) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + FOLLOW
@@ -120,6 +135,7 @@ class Watch:
             await asyncio.sleep(_LOOK)
 
     async def _look(self, *, tell: bool) -> None:
+        self._keep_time()
         if self._waiting(Stage.LOGGED, Stage.SIGNALLED):
             self._see(await self._logbook.seen())
         rounds = await asyncio.gather(self._of_mqtt(), self._of_log(), self._of_ledger(), self._of_series())
