@@ -54,8 +54,13 @@ class Batches(ConsumerRebalanceListener):
         self._positions: dict[str, tuple[int, int]] = {}
 
     def positions(self) -> dict[str, tuple[int, int]]:
-        """Next offset to be done and the log's end, per partition in hand, for the watchdog."""
-        return dict(self._positions)
+        """How many rows were done, and how many are known to be there, for the watchdog.
+
+        Of all partitions together: they are drained one after the other, so in a backlog one of them may wait long without anything
+        being wrong.
+        """
+        waiting = sum(max(0, end - following) for following, end in self._positions.values())
+        return {str(self._work.topic): (self.done, self.done + waiting)}
 
     def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002
         self._positions.clear()
@@ -101,7 +106,7 @@ class Batches(ConsumerRebalanceListener):
         for tp, records in found.items():
             end = consumer.highwater(tp) if tp in consumer.assignment() else None
             self._positions[str(tp.partition)] = (records[-1].offset + 1, end or records[-1].offset + 1)
-        self.done += len(items)
+        self.done += len(rows)
 
     async def _hand_over(self, items: list[tuple[Any, TopicPartition, bytes]], stop: asyncio.Event) -> bool:
         """Whether all rows are safe or buried; False only when stopped while the store is away."""
