@@ -21,6 +21,14 @@ import typer
 SLOW = float(os.environ.get("CHAOS_SLOW", "0.4"))
 
 
+def _replace(owner: Any, **parts: Any) -> None:
+    """Put something else in a part's place. A part that is not there any more makes the mutant harmless: better none at all."""
+    for name, part in parts.items():
+        if not hasattr(owner, name):
+            raise AttributeError(f"{owner.__name__} has no {name} any more: this mutant must be made anew")
+        setattr(owner, name, part)
+
+
 def auto_ack() -> None:
     """The gateway acknowledges a message when it has read it."""
     from ingest import doors
@@ -32,7 +40,7 @@ def auto_ack() -> None:
             self.wire.acknowledge(self.wire.epoch, [token])
         receive(self, topic, payload, retained, redelivered, None)
 
-    doors.Intake.receive = at_once
+    _replace(doors.Intake, receive=at_once)
 
 
 def bare() -> None:
@@ -68,11 +76,9 @@ def bare() -> None:
     async def as_it_is(work: Any, within: float) -> None:
         await work
 
-    state.Wards._load_once = load_once
-    state.Wards.take = take
-    tending.Tending.ends = nothing
-    tending.Tending.snapshots = nothing
-    guard._unbroken = as_it_is
+    _replace(state.Wards, _load_once=load_once, take=take)
+    _replace(tending.Tending, ends=nothing, snapshots=nothing)
+    _replace(guard, _unbroken=as_it_is)
 
 
 async def _awaited(writer: Any, records: Any) -> None:
@@ -114,7 +120,7 @@ def concurrency_two() -> None:
         application.agent = lambda source, name: agent(source, name=name, concurrency=2)
         add(application, wards, writer, **more)
 
-    worker.add_agents = add_agents
+    _replace(worker, add_agents=add_agents)
 
 
 def no_contiguity() -> None:
@@ -134,8 +140,8 @@ def no_contiguity() -> None:
             tables[0][f"{number}"] += 1
         await take(self, topic, number, offset, raw)
 
-    worker.add_agents = add_agents
-    state.Wards.take = counted
+    _replace(worker, add_agents=add_agents)
+    _replace(state.Wards, take=counted)
 
 
 def no_key() -> None:
@@ -143,9 +149,9 @@ def no_key() -> None:
     from alerts import candidates, conduct
     from alerts.ledger import transaction
 
-    transaction.SqlTransaction.holding = lambda self, keys: {}
-    conduct.alert_id = lambda what, signal: uuid.uuid4().hex[:24]
-    candidates.Candidates.home = lambda self, signal, identity, merging: None
+    _replace(transaction.SqlTransaction, holding=lambda self, keys: {})
+    _replace(conduct, alert_id=lambda what, signal: uuid.uuid4().hex[:24])
+    _replace(candidates.Candidates, home=lambda self, signal, identity, merging: None)
 
 
 def _with_settings(**over: Any) -> None:
@@ -159,7 +165,7 @@ def _with_settings(**over: Any) -> None:
             setattr(made.conf, name, value)
         return made
 
-    worker.build_app = built
+    _replace(worker, build_app=built)
 
 
 MUTANTS: dict[str, Callable[[], None]] = {
