@@ -18,7 +18,7 @@ from tests.chaos.history import read
 from tests.chaos.rig import Load, Rig, say
 from tests.chaos.skip import Skip
 
-CALM_SECONDS = 20.0
+CALM_SECONDS, CALM_SHORT = 20.0, 10.0
 SHORT_ROUNDS = 1
 
 
@@ -56,44 +56,55 @@ def run(asked: Asked, *, as_json: bool) -> int:
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tocsin-chaos-", ignore_cleanup_errors=True) as made:
         folder = Path(asked.keep or made) / time.strftime("%H%M%S")
-        verdicts, skipped = _faults([FAULTS[n] for n in faults], asked, folder)
+        verdicts, skipped, failed = _faults([FAULTS[n] for n in faults], asked, folder)
         found = {name: caught(CONTROLS[name], folder / f"control-{name}", asked.seed) for name in controls}
     result = {
         "seed": asked.seed,
         "faults": {name: asdict(v) for name, v in verdicts.items() if name != CALM},
         "controls": {name: {"caught": was} for name, was in found.items()},
     }
-    if skipped:
-        result["skipped"] = skipped
+    result |= {name: why for name, why in (("skipped", skipped), ("failed", failed)) if why}
     say(f"done in {time.monotonic() - begun:.0f} s")
-    sys.stdout.write((json.dumps(result) if as_json else table(verdicts, found, skipped)) + "\n")
-    well = all(v.well for v in verdicts.values()) and all(found.values())
+    sys.stdout.write((json.dumps(result) if as_json else table(verdicts, found, skipped | failed)) + "\n")
+    sys.stdout.flush()
+    well = all(v.well for v in verdicts.values()) and all(found.values()) and not failed
     return 0 if well else 1
 
 
-def _faults(faults: Sequence[Fault], asked: Asked, folder: Path) -> tuple[dict[str, Verdict], dict[str, str]]:
+def _faults(
+    faults: Sequence[Fault], asked: Asked, folder: Path
+) -> tuple[dict[str, Verdict], dict[str, str], dict[str, str]]:
+    """Verdicts by fault, and why some were left out or could not be done."""
     verdicts: dict[str, Verdict] = {}
     skipped: dict[str, str] = {}
+    failed: dict[str, str] = {}
     shapes = [f.shape for f in faults]
     ordered = sorted(faults, key=lambda f: shapes.index(f.shape))
-    for number, (shape, group) in enumerate(groupby(ordered, key=lambda f: f.shape)):
+    for number, (shape, found) in enumerate(groupby(ordered, key=lambda f: f.shape)):
+        group = list(found)
         load = Load(seed=asked.seed, rate=asked.rate)
         try:
             with Rig(folder / f"cluster-{number}", shape, load) as rig:
                 rig.flow_again()
-                rig.calm(CALM_SECONDS)
+                rig.calm(CALM_SHORT if asked.short else CALM_SECONDS)
                 for fault in group:
                     try:
                         _rounds(rig, fault, asked)
                     except Skip as why:
                         skipped[fault.name] = str(why)
                         say(f"{fault.name} is left out: {why}")
+                    except Exception as error:  # what others have shown must still be judged
+                        failed[fault.name] = f"{type(error).__name__}: {error}"[:500]
+                        say(
+                            f"{fault.name} could not be done, and what follows it on this cluster neither: {failed[fault.name]}"
+                        )
+                        break
                 rig.finish()
         except Skip as why:
-            skipped |= {f.name: str(why) for f in ordered if f.shape == shape}
+            skipped |= {f.name: str(why) for f in group}
             continue
         verdicts |= {k: v for k, v in judge(read(rig.history.path)).items() if k not in skipped}
-    return verdicts, skipped
+    return verdicts, skipped, failed
 
 
 def _rounds(rig: Rig, fault: Fault, asked: Asked) -> None:
