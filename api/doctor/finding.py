@@ -1,0 +1,15 @@
+"""What a look found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `do` says what to do about it and is empty when it is well."""
+
+    part: str
+    well: bool
+    found: str
+    do: str = ""

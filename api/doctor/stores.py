@@ -1,0 +1,98 @@
+"""The ledger and the series: do they answer, with the tables of this build, and is a place in force? Touches both, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from alerts.ledger import open_ledger
+from alerts.ledger.facts import Facts, facts
+from alerts.ledger.migrate import LedgerTooNew
+from api.doctor.clocks import Reading
+from api.doctor.finding import Finding
+from api.settings import Settings
+from streams.settings import SeriesSettings
+
+_CHECK: Final = "check ledger.url and the database; `tocsin up` makes one here"
+
+
+def ledger(settings: Settings, clock: dict[str, Reading]) -> Iterator[Finding]:
+    """The database, its revision, and what is in it. Its clock goes into `clock`."""
+    file = settings.ledger.url.removeprefix("sqlite:///")
+    if file != settings.ledger.url and not Path(file).exists():
+        yield Finding("ledger", False, f"{file}: there is no such file", "check ledger.url; `tocsin migrate` makes one")
+        return
+    before = datetime.now(UTC)
+    try:
+        known = facts(settings.ledger.address)
+    except Exception as error:  # any database's own exception means the same here
+        yield Finding("ledger", False, _line(error), _CHECK)
+        return
+    if known.now is not None:
+        clock["ledger"] = Reading(known.now, before, datetime.now(UTC))
+    yield _revision(known)
+    if not known.revision or known.revision < known.known:
+        return
+    try:
+        yield _content(settings, known)
+    except LedgerTooNew as error:
+        yield Finding("ledger", False, _line(error), "run the later Tocsin")
+    except Exception as error:  # as above
+        yield Finding("ledger", False, _line(error), _CHECK)
+
+
+def _revision(known: Facts) -> Finding:
+    if not known.revision:
+        return Finding("migrations", False, "there are no tables", "run `tocsin migrate`")
+    if known.revision < known.known:
+        found = f"tables of revision {known.revision}, this build wants {known.known}"
+        return Finding("migrations", False, found, "run `tocsin migrate` with this build")
+    later = f", this build knows {known.known}: an upgrade is rolling" if known.revision > known.known else ""
+    return Finding("migrations", True, f"tables of revision {known.revision}{later}")
+
+
+def _content(settings: Settings, known: Facts) -> Finding:
+    opened = open_ledger(settings.ledger.address)
+    try:
+        counts, registry = opened.counts(), opened.registry()
+    finally:
+        opened.close()
+    if not registry.grids:
+        do = "read grids, devices and people with `tocsin import`"
+        return Finding("ledger", False, f"{known.server}: there is no place in it", do)
+    said = ", ".join(f"{k} {v}" for k, v in sorted(counts.items()))
+    place = f"{len(registry.grids)} grids, {len(registry.devices)} devices"
+    return Finding("ledger", True, f"{known.server}, {known.megabytes:.0f} MB: {place}; {said}")
+
+
+def series(settings: SeriesSettings, clock: dict[str, Reading]) -> Iterator[Finding]:
+    """The store, by a question that every store answers. InfluxDB's clock goes into `clock`."""
+    from api.compose.parts import open_series
+
+    if settings.store == "embedded" and not settings.path.exists():
+        yield Finding("series", False, f"{settings.path}: there is no such file", "`tocsin up` makes one")
+        return
+    try:
+        if settings.store == "influx":
+            before = datetime.now(UTC).replace(microsecond=0)  # a Date header has whole seconds
+            answer = httpx.get(f"{settings.url}/health", timeout=5.0)
+            clock["series"] = Reading(parsedate_to_datetime(answer.headers["date"]), before, datetime.now(UTC))
+        opened = open_series(settings)
+        try:
+            kept = opened.count()
+        finally:
+            opened.close()
+    except Exception as error:  # any store's own exception means the same here
+        do = "check [series]; alerts do not depend on it. A missing bucket is made by `tocsin migrate`"
+        yield Finding("series", False, _line(error), do)
+        return
+    yield Finding("series", True, f"{settings.store}: {kept} readings")
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
