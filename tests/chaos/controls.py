@@ -102,16 +102,16 @@ def _after_an_alarm(rig: Rig, seconds: float) -> None:
 
 
 def _signals_cannot_be_written(rig: Rig, number: int) -> None:
-    """The log takes everything but signals, and then the worker dies."""
-    _least_in_sync(rig, "2")
-    time.sleep(5)
+    """The log takes everything but signals (they are all too large for it), and then the worker dies."""
+    _largest_signal(rig, "10")
+    time.sleep(6)
     rig.signal("worker-1", signal.SIGKILL)
-    _least_in_sync(rig, "1")
+    _largest_signal(rig, "1048588")
     rig.cluster.await_ready()
 
 
-def _least_in_sync(rig: Rig, replicas: str) -> None:
-    change = ConfigResource(ConfigResourceType.TOPIC, str(Topic.SIGNALS), configs={"min.insync.replicas": replicas})
+def _largest_signal(rig: Rig, size: str) -> None:
+    change = ConfigResource(ConfigResourceType.TOPIC, str(Topic.SIGNALS), configs={"max.message.bytes": size})
     _admin(rig, lambda admin: admin.alter_configs([change]))
 
 
