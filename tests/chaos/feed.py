@@ -280,16 +280,16 @@ class Feed:
             self._poison(gateway)
             return
         chance = self._random.random()
-        if chance < 0.90:
+        if chance < 0.965:
             self._telemetry(gateway)
             return
         device, (at, micros) = calm_device(gateway.name, self._random.randrange(1000)), self._at()
         ident = f"{gateway.name}:{gateway.seq + 1}"
-        if chance < 0.94:
+        if chance < 0.975:
             self.presences[gateway.name, micros] = gateway.say(f"{device}/presence", {"at": at, "state": "online"})
-        elif chance < 0.97:
-            gateway.say(f"{device}/sighting", {"at": at, "id": ident, "label": "person", "score": 0.8})
         elif chance < 0.985:
+            gateway.say(f"{device}/sighting", {"at": at, "id": ident, "label": "person", "score": 0.8})
+        elif chance < 0.99:
             gateway.say("call", {"at": at, "id": ident, "text": "路灯不亮", "category": "市政", "anonymous": True})
         else:  # a number as a text: kept as rejected
             gateway.say(f"{device}/telemetry", {"at": at, "temperature": "21.5"})
