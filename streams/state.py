@@ -41,6 +41,9 @@ _AT_ONCE: Final = (
 )
 _LOOK_BACK: Final = 60.0  # seconds that a reader without a state goes back
 _KEPT_RAW: Final = 300_000  # bytes of an undigested record that a dead letter keeps
+_BREATH: Final = (
+    20  # records read again between two moments for heartbeats: who reads on for seconds loses its partitions meanwhile
+)
 _TRUSTED: Final = 3  # times that a state may fail to load for reasons of our own
 
 
@@ -137,6 +140,8 @@ class Wards:
             read += 1
             if len(held.pending) >= FLUSH:
                 await held.flush(self._writer)
+            elif read % _BREATH == 0:
+                await asyncio.sleep(0)
         for (topic, number), (_, stop) in gaps.items():
             applied = wards[number].ward.applied
             applied[topic] = max(applied[topic], stop - 1)
@@ -232,6 +237,8 @@ class Wards:
             read += 1
             if len(held.pending) >= FLUSH:
                 await held.flush(self._writer)
+            elif read % _BREATH == 0:
+                await asyncio.sleep(0)
         held.ward.applied[topic] = max(held.ward.applied[topic], stop - 1)
         self.counts["reread"] += read
         logger.info("%s/%d: %d records from offset %d on read again", topic, number, read, following)
