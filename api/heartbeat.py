@@ -82,9 +82,9 @@ class Heart:
 
     def __call__(self) -> None:
         """The process is ready: from now on the file is there and systemd knows."""
-        self._ready = True
         self.on_ready()
         self._tell("READY=1")
+        self._ready = True  # only now may the thread beat: systemd hears of readiness first
         self._beat()
 
     def stopping(self) -> None:

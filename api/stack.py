@@ -109,7 +109,7 @@ class Stack:
         values = self._values()
         base = self.plan.settings.model_dump() if self.plan.settings else {}
         self.settings = Settings.model_validate(_merged(base, values))
-        self.ledger = open_ledger(self.settings.ledger.url)
+        self.ledger = open_ledger(self.settings.ledger.address)
         if self.plan.place is not None:
             self.ledger.replace_place(*self.plan.place)
         asyncio.run(ensure_topics(self.settings.log))

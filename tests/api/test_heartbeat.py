@@ -283,3 +283,33 @@ def test_a_process_that_does_not_drain_leaves(tmp_path: Path, monkeypatch: pytes
         heart.stopping()
         assert gone.wait(PATIENCE)
     assert left == [LEAVE_UNDRAINED]
+
+
+def test_a_real_process_under_a_unit(tmp_path: Path) -> None:
+    """A sender as systemd starts it, with a health check beside: ready, alive, asked to end, ended."""
+    file = tmp_path / "run" / "heartbeat"
+    with systemd(tmp_path) as (name, listening):
+        listening.settimeout(60)
+        env = {k: v for k, v in os.environ.items() if not k.startswith("TOCSIN_")}
+        env |= {
+            "NOTIFY_SOCKET": name,
+            "WATCHDOG_USEC": "300000",
+            "TOCSIN_LEDGER__URL": f"sqlite:///{tmp_path / 'ledger.db'}",
+            "TOCSIN_SERIES__PATH": str(tmp_path / "series.db"),
+        }
+        command = [sys.executable, "-m", "api.command.process", "sender", "--heartbeat", str(file)]
+        child = subprocess.Popen(command, env=env, stderr=subprocess.PIPE)
+        try:
+            assert [listening.recv(100) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
+            assert main([str(file)]) == 0
+            child.send_signal(signal.SIGTERM)
+            said = listening.recv(100)
+            while said == b"WATCHDOG=1":
+                said = listening.recv(100)
+            assert said == b"STOPPING=1"
+            _, errors = child.communicate(timeout=60)
+        finally:
+            child.kill()
+            child.wait(60)
+    assert child.returncode == 0, errors
+    assert not file.exists()
