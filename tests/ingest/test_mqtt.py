@@ -16,6 +16,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic import ValidationError
 
 from ingest.counts import GatewayCounts
 from ingest.lane import FastLane, StockLane
@@ -256,6 +257,21 @@ def test_a_broker_that_is_away_is_named_once(caplog: pytest.LogCaptureFixture) -
 
     asyncio.run(run())
     assert len([r for r in caplog.records if "cannot be reached" in r.getMessage()]) == 1
+
+
+def test_with_shards_every_filter_is_subscribed_to_behind_each_of_them() -> None:
+    async def script(broker: ScriptedBroker, wire: Wire, inlet: Recorder) -> None:
+        (body,) = [body for first, body in broker.told if first == 0x82]
+        for wanted in (b"east/tocsin/#", b"west/tocsin/#", b"east/tele/+/SENSOR", b"west/tele/+/SENSOR"):
+            assert len(wanted).to_bytes(2, "big") + wanted in body
+
+    against_bytes("fast", script, shards=("east", "west"), filters=("tocsin/#", "tele/+/SENSOR"))
+
+
+@pytest.mark.parametrize("shard", ["", "a/b", "+", "#", "$share", "a b", "x" * 65])
+def test_a_shard_is_one_topic_level(shard: str) -> None:
+    with pytest.raises(ValidationError):
+        MqttSettings(shards=(shard,))
 
 
 def test_encrypted_connections_take_the_stock_lane(tmp_path: Path) -> None:
