@@ -60,6 +60,13 @@ class LogSettings(Section):
     retention_days: int = Field(7, ge=1)
     idempotent: bool = Field(True, title="Idempotent producer; the embedded broker cannot, Kafka should")
 
+    @property
+    def fetch_wait_ms(self) -> int:
+        """How long a reader's question may wait at the log for records. Kafka answers the moment there is one, and every
+        question costs both sides; the embedded broker, which knows no idempotent producer, looks only every half wait.
+        """
+        return 100 if self.idempotent else 20
+
     @model_validator(mode="after")
     def _enough_replicas(self) -> LogSettings:
         if self.min_insync > self.replication:

@@ -22,18 +22,17 @@ GROUP: Final = "tocsin"
 class PatientThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread with two settings that it does not offer.
 
-    A short fetch wait: the embedded broker looks for new records only every half wait, so Faust's 1.5 s would cost 0.4 s on average. And
-    the range assignor: the same partition number of every topic comes to the same worker, which `streams.ward` relies on.
+    A short fetch wait: the embedded broker looks for new records only every half wait, so Faust's 1.5 s would cost 0.4 s on average; the
+    log's settings know which log it is. And the range assignor: the same partition number of every topic comes to the same worker, which
+    `streams.ward` relies on.
     """
-
-    fetch_wait_ms = 20
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         for name in ("_fetch_max_wait_ms", "_partition_assignment_strategy"):
             if not hasattr(consumer, name):
                 raise RuntimeError(f"aiokafka has no {name} any more; hold it to the version in pyproject.toml")
-        consumer._fetch_max_wait_ms = self.fetch_wait_ms  # noqa: SLF001  before it starts, it is only kept
+        consumer._fetch_max_wait_ms = transport.app.fetch_wait_ms  # noqa: SLF001  before it starts, it is only kept
         consumer._partition_assignment_strategy = [RangePartitionAssignor]  # noqa: SLF001
         return consumer
 
@@ -70,13 +69,15 @@ class LogTransport(driver.Transport):
 class WatchApp(faust.App):
     """A Faust app whose consumer is the one above."""
 
+    fetch_wait_ms = 20
+
     def _new_transport(self) -> LogTransport:
         return LogTransport(self.conf.broker_consumer, self, loop=self.loop)
 
 
 def build_app(log: LogSettings, worker: WorkerSettings, *, datadir: Path) -> faust.App:
     """An app without agents; `streams.agents` adds them. Topics must exist before it starts."""
-    return WatchApp(
+    app = WatchApp(
         GROUP,
         broker=[f"kafka://{address.strip()}" for address in log.brokers.split(",")],
         loop=asyncio.get_running_loop(),
@@ -91,3 +92,5 @@ def build_app(log: LogSettings, worker: WorkerSettings, *, datadir: Path) -> fau
         consumer_auto_offset_reset="earliest", producer_request_timeout=30.0,
         web_enabled=False, agent_supervisor="mode.supervisors.OneForOneSupervisor",
     )  # fmt: skip
+    app.fetch_wait_ms = log.fetch_wait_ms
+    return app

@@ -38,7 +38,7 @@ class Work:
     decode: Callable[[bytes], Any]
     handle: Callable[[list[Any]], object]
     most: int = 500
-    fetch_wait_ms: int = 20
+    fetch_wait_ms: int = 0  # 0: as the log is best asked
     lost: Callable[[BaseException], Sequence[str]] = lambda error: ()  # noqa: ARG005  what a refusal that kept the rest would not take
 
 
@@ -72,7 +72,8 @@ class Batches(ConsumerRebalanceListener):
         """Read, hand over, commit, until `stop`."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._log.brokers, client_id=self._work.group, group_id=self._work.group,
-            enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=self._work.fetch_wait_ms,
+            enable_auto_commit=False, auto_offset_reset="earliest",
+            fetch_max_wait_ms=self._work.fetch_wait_ms or self._log.fetch_wait_ms,
             session_timeout_ms=int(self._worker.session_timeout * 1000), heartbeat_interval_ms=int(self._worker.heartbeat * 1000),
             rebalance_timeout_ms=20_000, max_poll_interval_ms=300_000,
         )  # fmt: skip

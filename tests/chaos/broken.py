@@ -126,8 +126,12 @@ def concurrency_two() -> None:
 def no_contiguity() -> None:
     """A Faust table in a bare agent, and nobody who looks at the offsets."""
     bare()
-    from streams import agents, state, worker
+    from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
+    from streams import agents, app, state, worker
+
+    # a table wants Faust's own assignor
+    _replace(app.PatientThread, _create_worker_consumer=AIOKafkaConsumerThread._create_worker_consumer)
     tables: list[Any] = []
     add, take = agents.add_agents, state.Wards.take
 

@@ -22,9 +22,9 @@ from streams.ward import INPUTS
 READINGS = TP("tocsin.readings", 3)
 
 
-def with_app(tmp_path: Path, play: Callable[[Any], Any]) -> Any:
+def with_app(tmp_path: Path, play: Callable[[Any], Any], *, kafka: bool = True) -> Any:
     async def scene() -> Any:
-        log = LogSettings(brokers="127.0.0.1:1, 127.0.0.1:2", partitions=5)
+        log = LogSettings(brokers="127.0.0.1:1, 127.0.0.1:2", partitions=5, idempotent=kafka)
         return play(build_app(log, WorkerSettings(), datadir=tmp_path))
 
     return asyncio.run(scene())
@@ -100,7 +100,10 @@ def test_there_is_one_named_agent_per_input_topic(tmp_path: Path) -> None:
     assert set(AGENTS.values()) == set(INPUTS) < set(Topic)
 
 
-def test_the_consumer_waits_little_and_shares_partitions_by_range(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kafka", "wait"), [(True, 100), (False, 20)], ids=["Kafka answers at once", "the embedded log looks"]
+)
+def test_the_consumer_waits_little_and_shares_partitions_by_range(kafka: bool, wait: int, tmp_path: Path) -> None:
     """The two settings that Faust does not offer still have somewhere to go."""
 
     def play(app: Any) -> tuple[int, list[str]]:
@@ -108,4 +111,4 @@ def test_the_consumer_waits_little_and_shares_partitions_by_range(tmp_path: Path
         consumer = thread._create_worker_consumer(app.transport)
         return consumer._fetch_max_wait_ms, [a.name for a in consumer._partition_assignment_strategy]
 
-    assert with_app(tmp_path, play) == (20, ["range"])
+    assert with_app(tmp_path, play, kafka=kafka) == (wait, ["range"])
