@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from tests.chaos.rig import end_when_told
 from tests.chaos.run import Asked, run, whole
 
 
@@ -37,7 +38,12 @@ def main() -> int:
     if said.fault == ["list"]:
         sys.stdout.write("\n".join(whole()) + "\n")
         return 0
-    return run(asked, as_json=said.json)
+    end_when_told()
+    try:
+        return run(asked, as_json=said.json)
+    except KeyboardInterrupt:
+        sys.stderr.write("broken off: nothing was judged\n")
+        return 130
 
 
 if __name__ == "__main__":

@@ -47,6 +47,15 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
+def end_when_told() -> None:
+    """SIGTERM ends this process as Ctrl-C does: with everything that it started."""
+
+    def told(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, told)
+
+
 class Rig:
     """`with Rig(folder, shape, load) as rig`: the feed flows and the calm has been measured inside."""
 

@@ -21,7 +21,7 @@ from tests.chaos.cluster import Shape, resident_mb
 from tests.chaos.history import read
 from tests.chaos.logbook import lags
 from tests.chaos.plot import Chart, Line, draw
-from tests.chaos.rig import Load, Rig, say
+from tests.chaos.rig import Load, Rig, end_when_told, say
 
 EVERY = 10.0
 Row = dict[str, float]
@@ -36,6 +36,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("soak.svg"), help="the plot; the CSV file stands beside it")
     parser.add_argument("--keep", type=Path, help="leave history and logs here")
     said = parser.parse_args()
+    end_when_told()
     load = Load(said.seed, said.rate, said.alarm_every, alarms=int(said.minutes * 60 / said.alarm_every) + 100)
     said.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="tocsin-soak-", ignore_cleanup_errors=True) as made:
