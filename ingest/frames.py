@@ -6,7 +6,7 @@ A frame is a batch and nothing more: cutting the same rows into other frames mus
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ingest.events import InvalidEvent, Mark, Place, Reading
 
 MAGIC: Final = b"TF1\n"
+MOST_METRICS: Final = 32_000  # names that one frame can tell apart
 _BETWEEN: Final = "\x1f"  # no printable name holds it
 _KNOWN: Final = 1 << 18  # devices whose origins are kept at hand
 _HEAD: Final = struct.Struct("<4sI")
@@ -134,6 +135,23 @@ class Frame:
                 from_micros(self.observed_at[i]), from_micros(self.received_at[i]),
                 Place(origin.grid, origin.township, point, "registry"), origin.device_kind, origin.gateway, Mark(int(self.marks[i])),
             )  # fmt: skip
+
+    @classmethod
+    def join(cls, frames: Sequence[Frame]) -> Frame:
+        """The rows of several frames as one, in their order. Raises `InvalidEvent` when they name more metrics than a frame can."""
+        devices: dict[Origin, int] = {}
+        metrics: dict[str, int] = {}
+        for frame in frames:
+            for origin in frame.devices:
+                devices.setdefault(origin, len(devices))
+            for name in frame.metrics:
+                metrics.setdefault(name, len(metrics))
+        if len(metrics) > MOST_METRICS:
+            raise InvalidEvent(f"{len(metrics)} metrics in one frame; it names at most {MOST_METRICS}")
+        device = [np.array([devices[o] for o in f.devices], "<i4")[f.device] for f in frames]
+        metric = [np.array([metrics[m] for m in f.metrics], "<i2")[f.metric] for f in frames]
+        rest = ([getattr(f, name) for f in frames] for name, _ in _COLUMNS[2:])
+        return cls(tuple(devices), tuple(metrics), *map(np.concatenate, (device, metric, *rest)))
 
     def encode(self) -> bytes:
         """The frame as bytes: magic, a JSON header with the two name tables, then the columns one after the other."""

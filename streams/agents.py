@@ -46,7 +46,7 @@ def _body(
                 await wards.take(topic, number, offset, raw)
 
             async def bury(reason: str, raw: bytes = raw, number: int = number, offset: int = offset) -> None:
-                await writer.write([wards.dead_letter(topic, number, raw, f"offset {offset}: {reason}")])
+                await writer.write([wards.applier.dead_letter(topic, number, raw, f"offset {offset}: {reason}")])
 
             await wards.ready(number)
             await guarded(digest, bury, name=name, patience=patience, leave=leave)

@@ -13,6 +13,8 @@ from streams.ward import Ward
 
 FLUSH: Final = 500  # records that may be pending before their writing is waited for
 
+Row = tuple[Topic, int, bytes]  # topic, offset, value of a record
+
 
 @dataclass(slots=True)
 class Held:
@@ -21,6 +23,7 @@ class Held:
     ward: Ward
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     loaded: asyncio.Event = field(default_factory=asyncio.Event)
+    waiting: list[Row] = field(default_factory=list)  # brought by the consumer, not applied yet
     pending: list[Record] = field(default_factory=list)  # said, but not yet in the log
     writing: asyncio.Lock = field(
         default_factory=asyncio.Lock

@@ -88,15 +88,12 @@ class Shelf:
         whole = {number: joined(found) for number, found in pieces.items()}
         return {number: raw for number, raw in whole.items() if raw is not None}
 
-    async def span(self, topic: Topic, number: int, start: int, stop: int) -> AsyncIterator[Entry]:
-        """The records from `start` up to but without `stop`. Those that the log has let go of are missing, and it says so."""
-        async for _, _, entry in self.spans({(topic, number): (start, stop)}):
-            yield entry
-
     async def spans(
         self, wanted: Mapping[tuple[Topic, int], tuple[int, int]]
     ) -> AsyncIterator[tuple[Topic, int, Entry]]:
-        """The same for several places at once, with one connection: in order within each, mixed among them."""
+        """The records of several places, each from the first offset up to but without the second: in order within each place, mixed
+        among them. Those that the log has let go of are missing, and it says so.
+        """
         if not wanted:
             return
         stops = {TopicPartition(str(topic), number): stop for (topic, number), (_, stop) in wanted.items()}

@@ -1,9 +1,8 @@
 """Exact detector state over a log whose consumer commits on a clock of its own.
 
-Per partition number one `Ward`, loaded from its newest snapshot when the partition is assigned. Contiguity is checked always: the next
-offset must be applied + 1; a hole is re-read from the log before going on, rows at or below the applied offset are passed over. What a
-record gave away is written to the log beside the next records, and always before a snapshot: whoever comes after a kill begins at the
-snapshot, reads what follows it again, and says again, with the same keys, what may not have been written.
+Per partition number one `Ward`, loaded from its newest snapshot when the partition is assigned. Records are applied in order and without
+holes (`streams.applier`). What a record gave away is written to the log beside the next records, and always before a snapshot: whoever
+comes after a kill begins at the snapshot, reads what follows it again, and says again, with the same keys, what may not have been written.
 """
 
 from __future__ import annotations
@@ -12,22 +11,21 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
 from aiokafka.errors import KafkaError
 
 from ingest.clock import Clock
-from ingest.events import Rejected, encode
-from ingest.log import LogUnavailable, LogWriter, Record
+from ingest.log import LogUnavailable, LogWriter
 from ingest.registry import Registry
-from ingest.topics import Topic, partition_of
-from streams import signal as signals
+from ingest.topics import Topic
 from streams.app import GROUP
+from streams.applier import Applier
 from streams.calls import Keywords
 from streams.detectors.pack import BrokenSnapshot
-from streams.held import FLUSH, Held
+from streams.held import Held
 from streams.recovery import Reach
 from streams.rules import Rules
 from streams.shelf import Shelf, pieces
@@ -40,7 +38,9 @@ _AT_ONCE: Final = (
     2000  # rows behind a snapshot that are read at once; more come through the consumer, which reads them anyway
 )
 _LOOK_BACK: Final = 60.0  # seconds that a reader without a state goes back
-_KEPT_RAW: Final = 300_000  # bytes of an undigested record that a dead letter keeps
+_MOST_WAITING: Final = 2000  # records of one partition that may wait to be applied
+_LONGEST_REST: Final = 0.02
+_PAUSE: Final = 1.0
 _BREATH: Final = (
     20  # records read again between two moments for heartbeats: who reads on for seconds loses its partitions meanwhile
 )
@@ -60,7 +60,9 @@ class Wards:
         self.planned: datetime | None = None  # when the timers will look next
         self.woken = asyncio.Event()  # something is due earlier than that
         self._loading: set[asyncio.Task[None]] = set()
-        self.counts = {"records": 0, "signals": 0, "undigested": 0, "reread": 0}
+        self._work = asyncio.Event()  # something waits to be applied
+        self._applying: asyncio.Task[None] | None = None
+        self.applier = Applier(shelf, writer, partitions=partitions, clock=clock)
 
     # -- ownership ---------------------------------------------------------------------------------------------------
 
@@ -116,7 +118,7 @@ class Wards:
                 for topic in INPUTS:
                     if gap := self._begin(held, topic, reach[topic, number]):
                         gaps[topic, number] = gap
-            await self._fill_all(waiting, gaps)
+            await self.applier.fill_all(waiting, gaps)
             await asyncio.gather(*(self._open(held, known=number in snapshots) for number, held in waiting.items()))
         self.woken.set()
         took = 1000 * (time.monotonic() - started)
@@ -130,23 +132,6 @@ class Wards:
         held.seen[topic] = reach.owed
         following = held.ward.applied[topic] + 1
         return (following, reach.end) if following < reach.end <= following + _AT_ONCE else None
-
-    async def _fill_all(self, wards: Mapping[int, Held], gaps: Mapping[tuple[Topic, int], tuple[int, int]]) -> None:
-        """Apply what lies in the gaps of several wards: all partitions that were taken over wait for it, so it is one reading."""
-        read = 0
-        async for topic, number, entry in self._shelf.spans(gaps):
-            held = wards[number]
-            self._apply(held, topic, entry.offset, entry.value)
-            read += 1
-            if len(held.pending) >= FLUSH:
-                await held.flush(self._writer)
-            elif read % _BREATH == 0:
-                await asyncio.sleep(0)
-        for (topic, number), (_, stop) in gaps.items():
-            applied = wards[number].ward.applied
-            applied[topic] = max(applied[topic], stop - 1)
-        self.counts["reread"] += read
-        logger.info("%d records of partitions %s read again", read, sorted(wards))
 
     async def _open(self, held: Held, *, known: bool) -> None:
         """The ward is what it was: records may come. Its lock is held."""
@@ -183,28 +168,45 @@ class Wards:
     # -- records -----------------------------------------------------------------------------------------------------
 
     async def take(self, topic: Topic, number: int, offset: int, raw: bytes) -> None:
-        """One record from the consumer. Returns when it is applied and what it gave away is on its way; safe to repeat.
+        """One record from the consumer, to be applied at once or together with those that come meanwhile. Safe to repeat.
 
-        An alarm's way to the log and back takes longer than many records do: waiting for each would hold up those behind it.
+        A record may be committed before it is applied: whoever comes after a kill begins at the snapshot, which knows better.
         """
         held = self.held.get(number)
         if held is None:
             return  # not ours any more: whoever has the partition reads it
         await held.loaded.wait()
+        held.waiting.append((topic, offset, raw))
+        if len(held.waiting) >= _MOST_WAITING:
+            await self._drain(held)
+            return
+        self._work.set()
+        if self._applying is None or self._applying.done():
+            self._applying = asyncio.create_task(self._apply_on())
+
+    async def _apply_on(self) -> None:
+        """Ward after ward, everything that waits. A rest as long as the round lets frames gather when there is much to do: a frame of one
+        row costs a detector as much as one of a hundred.
+        """
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            begun = time.monotonic()
+            for held in [held for held in self.held.values() if held.waiting]:
+                try:
+                    await self._drain(held)
+                except Exception as error:  # what waits is kept and tried again; the watchdog ends a process whose trouble does not pass
+                    logger.warning("partition %d waits: %s: %s", held.ward.number, type(error).__name__, error)
+                    self._work.set()
+                    await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(min(time.monotonic() - begun, _LONGEST_REST))
+
+    async def _drain(self, held: Held) -> None:
+        """Apply what waits; what it gives away is on its way to the log when this returns."""
         async with held.lock:
-            if self.held.get(number) is not held:
-                return
-            following = held.ward.applied[topic] + 1
-            if offset > following:
-                logger.warning(
-                    "%s/%d: applied up to %d, but the next is %d; reading the gap", topic, number, following - 1, offset
-                )
-                await self._fill(held, topic, offset)
-            if offset > held.ward.applied[topic]:
-                self._apply(held, topic, offset, raw)
-            await held.ship(self._writer)
-            held.seen[topic] = max(held.seen.get(topic, 0), offset + 1)
-            self._note(held)
+            if self.held.get(held.ward.number) is held:
+                await self.applier.drain(held)
+                self._note(held)
 
     async def ready(self, number: int) -> None:
         """Returns when the partition's state is here, or the partition is not ours."""
@@ -215,7 +217,7 @@ class Wards:
     async def catch_up(self, held: Held, topic: Topic) -> None:
         """Read the end of a topic that the consumer does not bring."""
         async with held.lock:
-            await self._fill(held, topic, held.ends[topic])
+            await self.applier.fill(held, topic, held.ends[topic])
             await held.flush(self._writer)
             self._note(held)
 
@@ -223,53 +225,16 @@ class Wards:
         """Let a ward speak of its own accord (a timer, a new registry); what it says is in the log when this returns."""
         async with held.lock:
             spoken = said()
-            self._queue(held, spoken)
+            self.applier.queue(held, spoken)
             held.changed = True
             self._note(held)
             await held.ship(self._writer)
             return len(spoken)
 
-    async def _fill(self, held: Held, topic: Topic, stop: int) -> None:
-        """Apply what lies between the applied offset and `stop` (not included)."""
-        number, following, read = held.ward.number, held.ward.applied[topic] + 1, 0
-        async for entry in self._shelf.span(topic, number, following, stop):
-            self._apply(held, topic, entry.offset, entry.value)
-            read += 1
-            if len(held.pending) >= FLUSH:
-                await held.flush(self._writer)
-            elif read % _BREATH == 0:
-                await asyncio.sleep(0)
-        held.ward.applied[topic] = max(held.ward.applied[topic], stop - 1)
-        self.counts["reread"] += read
-        logger.info("%s/%d: %d records from offset %d on read again", topic, number, read, following)
-
-    def _apply(self, held: Held, topic: Topic, offset: int, raw: bytes) -> None:
-        self.counts["records"] += 1
-        held.changed = True
-        try:
-            self._queue(held, held.ward.take(topic, offset, raw))
-        except Exception as error:  # the same bytes would fail again: the dead letters keep them, the others go on
-            logger.exception("%s/%d offset %d cannot be digested", topic, held.ward.number, offset)
-            self.counts["undigested"] += 1
-            held.pending.append(
-                self.dead_letter(topic, held.ward.number, raw, f"offset {offset}: {type(error).__name__}: {error}")
-            )
-
-    def _queue(self, held: Held, spoken: list[Signal]) -> None:
-        self.counts["signals"] += len(spoken)
-        for s in spoken:
-            number = partition_of(s.place.township, self._partitions)
-            held.pending.append(Record(Topic.SIGNALS, number, signals.encode(s), s.place.township.encode()))
-
-    def dead_letter(self, topic: Topic, number: int, raw: bytes, reason: str) -> Record:
-        """What could not be digested, as a record of the dead letters."""
-        cut = f" (first {_KEPT_RAW} of {len(raw)} bytes)" if len(raw) > _KEPT_RAW else ""
-        letter = Rejected("undigested", raw[:_KEPT_RAW], f"{topic}/{number}", self._clock.now(), "", reason[:500] + cut)
-        return Record(Topic.DEADLETTERS, number, encode(letter))
-
     async def settled(self) -> None:
-        """Returns when all that was said so far is in the log."""
+        """Returns when everything that was brought so far is applied, and what it gave away is in the log."""
         for held in list(self.held.values()):
+            await self._drain(held)
             await held.flush(self._writer)
 
     def _note(self, held: Held) -> None:
@@ -299,6 +264,8 @@ class Wards:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
                 for held in list(self.held.values()):
+                    if held.loaded.is_set():
+                        await self._drain(held)
                     await self.save(held)
 
     async def under(self, rules: Rules) -> None:

@@ -108,7 +108,9 @@ class _Serving:
         self._batches: list[Batches] = []
 
     def batch(self, work: Work) -> None:
-        self._batches.append(Batches(work, self._log, self._worker, writer=self._writer, bury=self._wards.dead_letter))
+        self._batches.append(
+            Batches(work, self._log, self._worker, writer=self._writer, bury=self._wards.applier.dead_letter)
+        )
 
     async def run(
         self,

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest import frames
 from ingest.events import InvalidEvent, Mark, Place, Point, Reading
 from ingest.frames import Frame, FrameBuilder, Origin, from_micros, to_micros
 
@@ -35,6 +36,21 @@ def test_rows_survive_the_log_in_their_order(rows: list[Reading]) -> None:
 def test_a_row_by_itself_is_the_same_row(rows: list[Reading], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(rows) - 1))
     assert list(Frame.of(rows).row(index).readings()) == [rows[index]]
+
+
+@given(st.lists(st.lists(readings, min_size=1, max_size=8), min_size=1, max_size=6))
+def test_frames_that_are_joined_hold_their_rows_in_order(some: list[list[Reading]]) -> None:
+    joined = Frame.join([Frame.of(rows) for rows in some])
+    assert list(joined.readings()) == [reading for rows in some for reading in rows]
+    assert list(Frame.decode(joined.encode()).readings()) == list(joined.readings())
+
+
+def test_frames_with_more_names_than_one_can_hold_are_not_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "MOST_METRICS", 3)
+    some = [Frame.of([Reading("d", f"m{n}", 1.0, EPOCH, EPOCH)]) for n in range(4)]
+    assert len(Frame.join(some[:3])) == 3
+    with pytest.raises(InvalidEvent, match="4 metrics"):
+        Frame.join(some)
 
 
 @given(st.binary(max_size=60))

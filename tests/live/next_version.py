@@ -18,7 +18,7 @@ import alerts.ledger.sql as ledgers
 import streams.signal as signals
 from ingest import events, log
 from ingest.frames import _HEAD, MAGIC, Frame
-from streams import state
+from streams import applier
 
 NEXT = "0999"
 EXPANDED = (
@@ -71,7 +71,7 @@ def become_next() -> None:
     def event(one: Any) -> bytes:
         return expanded(todays_event(one))
 
-    events.encode = log.encode = state.encode = event
+    events.encode = log.encode = applier.encode = event
     signals.encode = lambda signal: expanded(todays_signal(signal))
     Frame.encode = lambda self: expanded_frame(todays_frame(self))
     ledgers.migrate = migrate

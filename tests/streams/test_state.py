@@ -20,6 +20,7 @@ from ingest.log import Record
 from ingest.registry import Device, Registry
 from ingest.topics import Topic, partition_of
 from streams import signal as signals
+from streams import state as states
 from streams.calls import load_keywords
 from streams.detectors.pack import BrokenSnapshot
 from streams.recovery import Reach
@@ -101,10 +102,6 @@ class Log:
     async def newest(self, numbers: Sequence[int]) -> dict[int, bytes]:
         found = {n: joined(self.records[Topic.SNAPSHOTS, n]) for n in numbers}
         return {n: raw for n, raw in found.items() if raw is not None}
-
-    async def span(self, topic: Topic, number: int, start: int, stop: int) -> AsyncIterator[Entry]:
-        async for _, _, entry in self.spans({(topic, number): (start, stop)}):
-            yield entry
 
     async def spans(
         self, wanted: Mapping[tuple[Topic, int], tuple[int, int]]
@@ -190,7 +187,7 @@ def test_rows_at_or_below_the_applied_offset_are_passed_over() -> None:
         return log, wards
 
     log, wards = asyncio.run(scene())
-    assert wards.counts["records"] == len(STORY)
+    assert wards.applier.counts["records"] == len(STORY)
     assert distinct(log.signals()) == told_straight()
 
 
@@ -229,12 +226,12 @@ def test_a_record_that_cannot_be_digested_goes_to_the_dead_letters_and_the_other
     )
     assert "offset 3" in letter.detail
     assert len(log.signals()) == 1
-    assert wards.counts["undigested"] == 1
+    assert wards.applier.counts["undigested"] == 1
 
 
 def test_a_dead_letter_stays_small_enough_for_the_log() -> None:
     async def scene() -> Record:
-        return (await wards_over(Log())).dead_letter(Topic.READINGS, 1, b"x" * 2_000_000, "too much")
+        return (await wards_over(Log())).applier.dead_letter(Topic.READINGS, 1, b"x" * 2_000_000, "too much")
 
     letter = asyncio.run(scene())
     assert len(letter.value) < 900_000
@@ -282,7 +279,7 @@ def test_a_partition_that_is_not_ours_is_left_alone() -> None:
         return log, wards
 
     log, wards = asyncio.run(scene())
-    assert wards.counts["records"] == 0
+    assert wards.applier.counts["records"] == 0
     assert log.signals() == []
 
 
@@ -304,7 +301,9 @@ def test_new_rules_take_effect_and_unchanged_ones_keep_their_state() -> None:
         "[[rule]]\nid = 'hot'\nkind = 'fire'\nmetrics = ['temperature']\ndetector = 'threshold'\n"
         "levels = [{ level = 'red', set = 57, reset = 45 }]\n"
     )
-    both = Rules(rule=(*RULES.rule, *more.rule), sightings=RULES.sightings)
+    known = {rule.id: rule for rule in (*RULES.rule, *more.rule)}
+    known.pop("canary")  # the system's own, which nobody writes down
+    both = Rules(rule=tuple(known.values()), sightings=RULES.sightings)
 
     async def scene() -> Wards:
         log = Log()
@@ -478,3 +477,58 @@ def test_a_log_that_came_back_shorter_is_read_from_its_beginning() -> None:
         return log.signals()
 
     assert [s.level.value for s in asyncio.run(scene())] == ["red"]
+
+
+def test_frames_that_wait_are_applied_together_and_one_that_is_broken_spoils_nothing() -> None:
+    async def scene(broken: bool) -> tuple[list[tuple[str, bool]], int, int]:
+        log = Log()
+        wards = await wards_over(log)
+        story = list(STORY)
+        if broken:
+            story.insert(60, b"no frame")
+        log.put(Topic.READINGS, *story)
+        updates, one_by_one = 0, wards.held[NUMBER].ward.detectors.update
+
+        def counted(frame: Frame) -> list[Signal]:
+            nonlocal updates
+            updates += 1
+            return one_by_one(frame)
+
+        wards.held[NUMBER].ward.detectors.update = counted
+        for offset, raw in enumerate(story):
+            await wards.take(Topic.READINGS, NUMBER, offset, raw)
+        await wards.settled()
+        return distinct(log.signals()), updates, wards.applier.counts["undigested"]
+
+    said, updates, undigested = asyncio.run(scene(broken=False))
+    assert (said, undigested) == (told_straight(), 0)
+    assert updates < len(STORY) / 10
+    said, _, undigested = asyncio.run(scene(broken=True))
+    assert (said, undigested) == (told_straight(), 1)
+
+
+def test_what_waits_while_the_log_is_away_is_applied_when_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hole has to be read from a log that does not answer: the records behind it wait, and nothing is passed over."""
+    monkeypatch.setattr(states, "_PAUSE", 0.01)
+
+    async def scene() -> list[tuple[str, bool]]:
+        log = Log()
+        wards = await wards_over(log)
+        log.put(Topic.READINGS, *STORY)
+        spans, asked = log.spans, asyncio.Event()
+
+        async def away(_wanted: object) -> AsyncIterator[tuple[Topic, int, Entry]]:
+            asked.set()
+            raise ConnectionError("away")
+            yield
+
+        monkeypatch.setattr(log, "spans", away)
+        for offset in range(40, len(STORY)):
+            await wards.take(Topic.READINGS, NUMBER, offset, STORY[offset])
+        await asked.wait()
+        assert wards.held[NUMBER].ward.applied[Topic.READINGS] == -1
+        monkeypatch.setattr(log, "spans", spans)
+        await wards.settled()
+        return distinct(log.signals())
+
+    assert asyncio.run(asyncio.wait_for(scene(), 30)) == told_straight()
