@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -16,8 +17,9 @@ from tests.chaos.clocks import changing_zone
 from tests.chaos.controls import CONTROLS
 from tests.chaos.county import CALM_DEVICES, GATEWAYS, calm_device, gateway_of, place, spot
 from tests.chaos.faults import FAULTS, SHORT
-from tests.chaos.plot import ticks
+from tests.chaos.plot import draw, ticks
 from tests.chaos.proxy import Proxies, State
+from tests.chaos.soak import charts, slope
 
 ROOT = Path(__file__).parents[2]
 
@@ -133,3 +135,26 @@ def test_a_link_is_open_cut_for_one_part_and_a_hole_that_gives_back_what_it_held
         proxies.set("ledger", State.OPEN)
         connection.settimeout(10)
         assert connection.recv(1000) == b"held"
+
+
+@pytest.mark.parametrize(
+    ("ys", "per_hour"),
+    [
+        ([5.0] * 40, 0.0),
+        ([float(i) for i in range(40)], 360.0),
+        ([1000.0 - 40 * i for i in range(20)] + [100.0] * 20, 0.0),
+    ],
+    ids=["what stays does not rise", "one more every ten seconds", "what settles in the first half has settled"],
+)
+def test_a_slope_is_that_of_the_second_half(ys: list[float], per_hour: float) -> None:
+    rows = [{"seconds": 10.0 * i, "mb": y} for i, y in enumerate(ys)]
+    assert slope(rows, "mb") == pytest.approx(per_hour)
+
+
+def test_a_plot_has_every_line_by_its_name(tmp_path: Path) -> None:
+    rows = [{"seconds": 10.0 * i, "mb api": 50.0 + i, "files api": 9.0, "lag tocsin": 0.0} for i in range(5)]
+    draw(tmp_path / "soak.svg", charts(rows, 2000))
+    found = ElementTree.parse(tmp_path / "soak.svg").getroot()
+    texts = [element.text for element in found.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"api", "tocsin", "Open files"} <= set(texts)
+    assert len(list(found.iter("{http://www.w3.org/2000/svg}polyline"))) == 3
