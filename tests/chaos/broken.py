@@ -63,7 +63,7 @@ def bare() -> None:
             return
         await held.loaded.wait()
         held.ward.applied[topic] = offset - 1
-        self._apply(held, topic, offset, raw)
+        self.applier.apply(held, topic, [(offset, raw)])
         said, held.pending = held.pending, []
         held.seen[topic] = offset + 1
         if said:

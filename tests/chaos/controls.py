@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,6 +33,7 @@ class Control:
     rounds: int = 3
     load: Load = FEED
     shape: Shape = SMALL
+    bare: bool = True  # the mutant stands on `bare`
 
 
 def judged(control: Control, folder: Path, seed: int) -> dict[str, Verdict]:
@@ -133,8 +134,8 @@ _SLOW = replace(SMALL, slow=3.0)
 _TABLE = replace(SMALL, workers=2, slow=0.0, more_topics=("tocsin-chaos-changelog",))
 _WORKER = ("worker",)
 _ALL = (
-    Control("auto-ack", ("gateway",), _gateways_die_while_the_log_is_away, rounds=1, load=_TRUSTING),
-    Control("no-deduplication-key", _WORKER, _kill_worker, rounds=2),
+    Control("auto-ack", ("gateway",), _gateways_die_while_the_log_is_away, rounds=1, load=_TRUSTING, bare=False),
+    Control("no-deduplication-key", _WORKER, _kill_worker, rounds=2, bare=False),
     Control("stream-wait-empty", _WORKER, _asked_to_end_with_one_in_hand),
     Control("single-await", _WORKER, _signals_cannot_be_written, rounds=1),
     Control("concurrency-2", _WORKER, _killed_with_one_in_hand, load=_SELDOM, shape=_SLOW),

@@ -57,7 +57,7 @@ def run(asked: Asked, *, as_json: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="tocsin-chaos-", ignore_cleanup_errors=True) as made:
         folder = Path(asked.keep or made) / time.strftime("%H%M%S")
         verdicts, skipped, failed = _faults([FAULTS[n] for n in faults], asked, folder)
-        found = {name: caught(CONTROLS[name], folder / f"control-{name}", asked.seed) for name in controls}
+        found = caught([CONTROLS[name] for name in controls], folder, asked.seed)
     result = {
         "seed": asked.seed,
         "faults": {name: asdict(v) for name, v in verdicts.items() if name != CALM},
