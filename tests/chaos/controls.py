@@ -53,13 +53,20 @@ def judged(control: Control, folder: Path, seed: int) -> dict[str, Verdict]:
     return judge(read(rig.history.path))
 
 
-def caught(control: Control, folder: Path, seed: int) -> bool:
-    """Whether the checker reports loss or doubles."""
-    verdict = judged(control, folder, seed)[control.broken]
-    found = verdict.lost > 0 or verdict.doubled > 0
-    say(
-        f"control {control.broken}: {'caught' if found else 'NOT CAUGHT'}, lost {verdict.lost}, doubled {verdict.doubled}"
-    )
+def caught(controls: Sequence[Control], folder: Path, seed: int) -> dict[str, bool]:
+    """Of each control, whether the checker reports loss or doubles. Mutants of a baseline that loses something itself prove nothing."""
+    found: dict[str, bool] = {}
+    sound = True
+    if any(control.bare for control in controls):
+        verdict = judged(BASELINE, folder / "control-bare", seed)[BASELINE.broken]
+        sound = verdict.well and verdict.kept > 0
+        say(f"the baseline of the worker's controls {'loses nothing' if sound else f'is not sound: {verdict}'}")
+    for control in controls:
+        verdict = judged(control, folder / f"control-{control.broken}", seed)[control.broken]
+        was = (verdict.lost > 0 or verdict.doubled > 0) and (sound or not control.bare)
+        how = f"lost {verdict.lost}, doubled {verdict.doubled}"
+        say(f"control {control.broken}: {'caught' if was else 'NOT CAUGHT'}, {how}")
+        found[control.broken] = was
     return found
 
 
