@@ -31,7 +31,7 @@ test: setup  ## the tests (no Docker, no system packages)
 WHICH ?= server or live
 live: setup  ## the contract suites and the whole path on real Kafka, Mosquitto, PostgreSQL and InfluxDB (installs them)
 	@tests/live/install
-	@TOCSIN_LIVE=1 $(BIN)/python -m pytest -m "$(WHICH)" $(ARGS)
+	@EVERY_SERVER=1 $(BIN)/python -m pytest -m "$(WHICH)" $(ARGS)
 
 chaos: setup  ## break every part under load and judge what became of it (ARGS="--fault worker-kill --rounds 20 --json")
 	@tests/live/install

@@ -1,7 +1,7 @@
 """Servers for the whole session: the embedded brokers, and the real ones (tests/live) that a test asks for, each started once.
 
 A real server that this machine does not have is a skip with its reason; where the environment says that all must be there (`CI`, or
-`TOCSIN_LIVE` as `make live` sets it) it is a failure. What needs one is marked `server`; what is slow to start besides (Kafka, the whole
+`EVERY_SERVER`, which `make live` sets) it is a failure. What needs one is marked `server`; what is slow to start besides (Kafka, the whole
 path) is marked `live` and left to `make live`.
 """
 
@@ -22,7 +22,7 @@ from ingest.settings import LogSettings, MqttSettings
 from tests.live.process import Server
 from tests.live.servers import Influx, Kafka, Mosquitto, Postgres, ServerMissing
 
-DEMANDED = any(os.environ.get(name, "").lower() in {"1", "true", "yes"} for name in ("CI", "TOCSIN_LIVE"))
+DEMANDED = any(os.environ.get(name, "").lower() in {"1", "true", "yes"} for name in ("CI", "EVERY_SERVER"))
 
 
 @contextmanager

@@ -21,6 +21,7 @@ import pytest
 from alerts.ledger.port import Filter
 from api.county.lines import Kind
 from tests.alerts.deadline import until
+from tests.conftest import serving
 from tests.live.city import City, number
 from tests.live.servers import Influx, Kafka, Mosquitto, Postgres
 
@@ -30,12 +31,11 @@ PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")
-def city(
-    tmp_path_factory: pytest.TempPathFactory, kafka3: Kafka, mosquitto: Mosquitto, postgres: Postgres, influx: Influx
-) -> Iterator[City]:
+def city(tmp_path_factory: pytest.TempPathFactory, kafka3: Kafka, postgres: Postgres, influx: Influx) -> Iterator[City]:
     kafka3.wipe()
     folder = tmp_path_factory.mktemp("city")
-    with City(folder, kafka=kafka3, mosquitto=mosquitto, postgres=postgres, influx=influx) as city:
+    mosquitto = Mosquitto(folder / "mosquitto")  # its own: a shared one remembers the gateways of other tests
+    with serving(mosquitto), City(folder, kafka=kafka3, mosquitto=mosquitto, postgres=postgres, influx=influx) as city:
         yield city
 
 
@@ -143,13 +143,13 @@ def test_a_worker_that_dies_leaves_its_townships_to_the_other(city: City, field:
     until(lambda: city.keeper.starts("worker-1") == starts + 1 and city.keeper.is_ready("worker-1"), PATIENCE)
 
 
-def test_what_a_gateway_may_not_write_never_reaches_the_log(city: City, mosquitto: Mosquitto) -> None:
+def test_what_a_gateway_may_not_write_never_reaches_the_log(city: City) -> None:
     name = "gw-stranger"
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-    client.username_pw_set(name, mosquitto.user(name))
+    client.username_pw_set(name, city.mosquitto.user(name))
     answers: queue.Queue[str] = queue.Queue()
     client.on_publish = lambda _c, _u, _m, reason, _p: answers.put(str(reason))
-    client.connect("127.0.0.1", mosquitto.port)
+    client.connect("127.0.0.1", city.mosquitto.port)
     client.loop_start()
     body = orjson.dumps({"alarm": True})
     said = {}
