@@ -234,6 +234,10 @@ class Brokers:
     def mqtt_again(self) -> None:
         self._mqtt.start_again()
 
+    def end_log(self) -> None:
+        """End the log, so that it counts as died."""
+        self._log.stop()
+
     def log_again(self) -> None:
         self._log.start_again()
 

@@ -165,12 +165,21 @@ class Stack:
                     self.brokers.mqtt_again()
                 if self.brokers.log_died():
                     log.error("the embedded log died and starts again empty: what was in flight is lost")
-                    self.brokers.log_again()
-                    asyncio.run(ensure_topics(self.settings.log))
-                    for name in self._keeper.names:
-                        self._keeper.again(name)
-            except (ChildFailed, LogUnavailable) as error:
+                    self._log_again()
+            except ChildFailed as error:
                 log.error("a broker did not come back, trying again: %s", error)
+
+    def _log_again(self) -> None:
+        self.brokers.log_again()
+        try:
+            asyncio.run(ensure_topics(self.settings.log))
+        except LogUnavailable as error:
+            # a reader that was quicker than we had a topic made as the broker makes them: it has to come back empty once more
+            log.error("the embedded log has to start again: %s", error)
+            self.brokers.end_log()
+            return
+        for name in self._keeper.names:
+            self._keeper.again(name)
 
     def pid(self, name: str) -> int:
         """The process id of a part (for drills that kill it)."""
