@@ -2,7 +2,7 @@
 
 They are no Faust agents because a ledger and a time series want hundreds of rows per transaction, and Faust's `take()` commits a batch that
 failed. What cannot be digested is found by halving the batch and goes to the dead letters; a store that is away is waited for, and the
-watchdog ends a process that waits too long.
+watchdog ends a process whose store neither takes nor refuses.
 """
 
 from __future__ import annotations
@@ -51,16 +51,18 @@ class Batches(ConsumerRebalanceListener):
         self._work, self._log, self._worker, self._writer, self._bury = work, log, worker, writer, bury
         self.joined = asyncio.Event()
         self.done = 0
+        self._refusals = 0  # times that the store could not be had
         self._positions: dict[str, tuple[int, int]] = {}
 
     def positions(self) -> dict[str, tuple[int, int]]:
-        """How many rows were done, and how many are known to be there, for the watchdog.
+        """How far this got, and how much is known to be there, for the watchdog.
 
         Of all partitions together: they are drained one after the other, so in a backlog one of them may wait long without anything
-        being wrong.
+        being wrong. A store that says no gets on as well: leaving would not bring it back, and would take the detectors along.
         """
         waiting = sum(max(0, end - following) for following, end in self._positions.values())
-        return {str(self._work.topic): (self.done, self.done + waiting)}
+        moved = self.done + self._refusals
+        return {str(self._work.topic): (moved, moved + waiting)}
 
     def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002
         self._positions.clear()
@@ -119,6 +121,7 @@ class Batches(ConsumerRebalanceListener):
             except FINAL as error:
                 return await self._isolate(items, error, stop)
             except Exception as error:  # the store's trouble, whatever its library calls it: rows wait, nothing is lost
+                self._refusals += 1
                 logger.warning("%s: %d rows wait: %s: %s", self._work.group, len(items), type(error).__name__, error)
             try:
                 await asyncio.wait_for(stop.wait(), pause * random.uniform(0.5, 1.0))
