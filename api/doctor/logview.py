@@ -14,7 +14,12 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+)
 
 from api.selfwatch.health import Position, Positions
 from api.selfwatch.logbook import GROUPS
@@ -24,6 +29,8 @@ from ingest.topics import Topic
 WITHIN: Final = 30.0
 _REQUEST_MS: Final = 5000
 _REACH: Final = 3.0
+_SETTLING: Final = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
+_PAUSE: Final = 0.5
 _BETWEEN: Final = 1.0  # seconds between two looks at positions: enough for a reader that gets on to have got on
 
 
@@ -58,11 +65,22 @@ class LogView:
 
 
 def view(settings: LogSettings) -> LogView:
-    """Look. Raises `LogAway`."""
+    """Look. A cluster that has just started, or lost a broker, is given its time to settle who keeps which group. Raises `LogAway`."""
     try:
-        return asyncio.run(asyncio.wait_for(_view(settings), WITHIN))
+        return asyncio.run(asyncio.wait_for(_settled(settings), WITHIN))
     except (KafkaError, OSError, TimeoutError, AssertionError) as error:
         raise LogAway(f"{settings.brokers}: {error or type(error).__name__}") from error
+
+
+async def _settled(settings: LogSettings) -> LogView:
+    deadline = time.monotonic() + WITHIN / 2
+    while True:
+        try:
+            return await _view(settings)
+        except _SETTLING:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(_PAUSE)
 
 
 async def _view(settings: LogSettings) -> LogView:
