@@ -13,14 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 from sqlalchemy import make_url
 
 from api.settings import SecretFile, Settings, variables
 from tests.conftest import DEMANDED
 from tests.deployed import ROOT, parsed, run, settings_of
 from tests.live.kafka import JARS, VERSION, what_fits
-
-yaml = pytest.importorskip("yaml", reason="PyYAML is a development dependency: make setup")
 
 FILE = ROOT / "docker-compose.yml"
 COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from sqlalchemy import make_url
 
 from alerts.ledger import open_ledger
@@ -17,8 +18,6 @@ from ingest.registry import Grid, GridLevel
 from tests.deployed import ROOT, parsed
 from tests.live.postgres import programs
 from tests.live.servers import Postgres
-
-yaml = pytest.importorskip("yaml", reason="PyYAML is a development dependency: make setup")
 
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 TYPED = [
