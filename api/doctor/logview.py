@@ -18,7 +18,9 @@ from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
     GroupLoadInProgressError,
     KafkaError,
+    KafkaTimeoutError,
     NotCoordinatorForGroupError,
+    NotLeaderForPartitionError,
 )
 
 from api.selfwatch.health import Position, Positions
@@ -29,7 +31,13 @@ from ingest.topics import Topic
 WITHIN: Final = 30.0
 _REQUEST_MS: Final = 5000
 _REACH: Final = 3.0
-_SETTLING: Final = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
+_SETTLING: Final = (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaTimeoutError,
+    NotCoordinatorForGroupError,
+    NotLeaderForPartitionError,
+)
 _PAUSE: Final = 0.5
 _BETWEEN: Final = 1.0  # seconds between two looks at positions: enough for a reader that gets on to have got on
 
@@ -65,7 +73,7 @@ class LogView:
 
 
 def view(settings: LogSettings) -> LogView:
-    """Look. A cluster that has just started, or lost a broker, is given its time to settle who keeps which group. Raises `LogAway`."""
+    """Look. A cluster that has just started, or lost a broker, is given its time to settle who keeps and leads what. Raises `LogAway`."""
     try:
         return asyncio.run(asyncio.wait_for(_settled(settings), WITHIN))
     except (KafkaError, OSError, TimeoutError, AssertionError) as error:
