@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 # What the same rows would bring about again. Everything else is the store's trouble, and the rows wait for it to pass.
 FINAL: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+_LOT: Final = 64 * 1024  # bytes that a patient reader waits for
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Work:
     decode: Callable[[bytes], Any]
     handle: Callable[[list[Any]], object]
     most: int = 500
-    fetch_wait_ms: int = 0  # 0: as the log is best asked
+    patient: bool = False  # rows may take half a second more to come, in larger lots
     lost: Callable[[BaseException], Sequence[str]] = lambda error: ()  # noqa: ARG005  what a refusal that kept the rest would not take
 
 
@@ -75,7 +76,7 @@ class Batches(ConsumerRebalanceListener):
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._log.brokers, client_id=self._work.group, group_id=self._work.group,
             enable_auto_commit=False, auto_offset_reset="earliest",
-            fetch_max_wait_ms=self._work.fetch_wait_ms or self._log.fetch_wait_ms,
+            **self._questions(),
             session_timeout_ms=int(self._worker.session_timeout * 1000), heartbeat_interval_ms=int(self._worker.heartbeat * 1000),
             rebalance_timeout_ms=20_000, max_poll_interval_ms=300_000,
         )  # fmt: skip
@@ -88,6 +89,14 @@ class Batches(ConsumerRebalanceListener):
                     await self._batch(consumer, found, stop)
         finally:
             await consumer.stop()
+
+    def _questions(self) -> dict[str, int]:
+        """How the log is asked for rows. Kafka answers the moment there is one, so a reader in no hurry asks for many or half a second."""
+        if not self._work.patient:
+            return {"fetch_max_wait_ms": self._log.fetch_wait_ms}
+        if self._log.idempotent:
+            return {"fetch_max_wait_ms": 500, "fetch_min_bytes": _LOT}
+        return {"fetch_max_wait_ms": 200}
 
     async def _batch(self, consumer: Any, found: dict[TopicPartition, list[Any]], stop: asyncio.Event) -> None:
         for tp, records in found.items():

@@ -72,7 +72,7 @@ async def run_worker(
         serving = _Serving(log, worker, rules=rules, clock=clock, leave=leave, looked=looked, datadir=Path(folder))
         serving.batch(Work(Topic.SIGNALS, "tocsin-conduct", signals.decode, lambda batch: conduct(batch, clock.now())))
         serving.batch(Work(
-            Topic.READINGS, "tocsin-record", Frame.decode, series.write_frames, most=200, fetch_wait_ms=200,
+            Topic.READINGS, "tocsin-record", Frame.decode, series.write_frames, most=200, patient=True,
             lost=lambda error: error.refused if isinstance(error, SeriesRefused) else (),
         ))  # fmt: skip
         await serving.run(rules, registry, beside, stop=stop, ready=ready)

@@ -65,3 +65,24 @@ def test_partitions_are_watched_together() -> None:
         watchdog.look(made.positions(), now)
     made.done += 200  # of one of them: the other waits its turn
     assert watchdog.look(made.positions(), LIMIT + 1) == []
+
+
+@pytest.mark.parametrize(
+    ("patient", "kafka", "asked"),
+    [
+        (False, True, {"fetch_max_wait_ms": 100}),
+        (False, False, {"fetch_max_wait_ms": 20}),
+        (True, True, {"fetch_max_wait_ms": 500, "fetch_min_bytes": 65536}),
+        (True, False, {"fetch_max_wait_ms": 200}),
+    ],
+    ids=[
+        "alarms from Kafka",
+        "alarms from the embedded log",
+        "readings from Kafka come in lots",
+        "readings from the embedded log",
+    ],
+)
+def test_who_is_in_no_hurry_asks_the_log_less_often(patient: bool, kafka: bool, asked: dict[str, int]) -> None:
+    work = Work(Topic.READINGS, "group", bytes, lambda rows: None, patient=patient)
+    made = Batches(work, LogSettings(idempotent=kafka), WorkerSettings(), writer=None, bury=None)  # type: ignore[arg-type]
+    assert made._questions() == asked
