@@ -14,7 +14,7 @@ import pytest
 
 from tests.chaos.broken import MUTANTS
 from tests.chaos.clocks import changing_zone
-from tests.chaos.controls import CONTROLS
+from tests.chaos.controls import BASELINES, CONTROLS
 from tests.chaos.county import CALM_DEVICES, GATEWAYS, calm_device, gateway_of, place, spot
 from tests.chaos.faults import FAULTS, SHORT
 from tests.chaos.plot import draw, ticks
@@ -34,7 +34,8 @@ def test_every_mutant_still_finds_what_it_replaces(name: str) -> None:
 
 
 def test_every_control_has_a_mutant_and_the_short_run_names_faults() -> None:
-    assert {control.broken for control in CONTROLS.values()} <= set(MUTANTS)
+    assert {control.broken for control in (*CONTROLS.values(), *BASELINES.values())} <= set(MUTANTS)
+    assert {control.baseline for control in CONTROLS.values()} <= {"", *BASELINES}
     assert set(SHORT) <= set(FAULTS)
 
 
