@@ -6,20 +6,30 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.controls import CONTROLS
+from tests.chaos.faults import FAULTS
+
 ROOT = Path(__file__).parents[1]
-NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "laws.md").read_text(encoding="utf-8"))
+LAWS = (ROOT / "docs" / "laws.md").read_text(encoding="utf-8")
+RELIABILITY = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", LAWS + RELIABILITY)
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED)
-def test_every_test_that_a_law_names_exists(file: str, name: str) -> None:
+def test_every_test_that_a_promise_names_exists(file: str, name: str) -> None:
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     assert name in {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
 def test_every_law_names_a_test() -> None:
-    rows = re.findall(r"^\| (\d+) \|.*$", (ROOT / "docs" / "laws.md").read_text(encoding="utf-8"), re.MULTILINE)
+    rows = re.findall(r"^\| (\d+) \|.*$", LAWS, re.MULTILINE)
     assert [int(n) for n in rows] == list(range(1, 15))
     assert len(NAMED) >= len(rows)
+
+
+def test_every_fault_and_every_control_has_its_row_and_no_other() -> None:
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \|", RELIABILITY, re.MULTILINE)
+    assert sorted(rows) == sorted([*FAULTS, *CONTROLS])
 
 
 @pytest.mark.parametrize("document", ["README.md", *(f"docs/{p.name}" for p in sorted((ROOT / "docs").glob("*.md")))])
