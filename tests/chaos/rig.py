@@ -141,12 +141,12 @@ class Rig:
             say(
                 f"{self.feed.unacknowledged()} messages are unacknowledged and {len(self.untold(time.time()))} alarms untold"
             )
+        if not self.until(self.caught_up, SETTLE_WITHIN, 1.0):
+            say("the worker's groups are not through with the log")
         time.sleep(SECOND_AFTER + 3)  # the second step of the last alarm
         ledger = open_ledger(self.cluster.ledger_url)
         if not self.until(lambda: not ledger.outbox(states=("queued", "sending"), limit=1), SETTLE_WITHIN, 0.5):
             say("notices still wait in the outbox")
-        if not self.until(self.caught_up, settle, 1.0):
-            say("the worker's groups are not through with the log")
         self.logbook.read_into(self.history)
         if self.cluster.influx is not None:
             stored_into(self.history, self.cluster.influx.settings(), self.began)
