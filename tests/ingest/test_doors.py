@@ -94,7 +94,7 @@ def gated(lane: str, script: Script, *, pace: float = 0.01, **over: object) -> N
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)
 
-    asyncio.run(asyncio.wait_for(run(), 30))
+    asyncio.run(asyncio.wait_for(run(), 120))
 
 
 @LANES
