@@ -14,14 +14,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import (
-    GroupCoordinatorNotAvailableError,
-    GroupLoadInProgressError,
-    KafkaError,
-    KafkaTimeoutError,
-    NotCoordinatorForGroupError,
-    NotLeaderForPartitionError,
-)
+from aiokafka.errors import KafkaError
 
 from api.selfwatch.health import Position, Positions
 from api.selfwatch.logbook import GROUPS
@@ -31,13 +24,7 @@ from ingest.topics import Topic
 WITHIN: Final = 30.0
 _REQUEST_MS: Final = 5000
 _REACH: Final = 3.0
-_SETTLING: Final = (
-    GroupCoordinatorNotAvailableError,
-    GroupLoadInProgressError,
-    KafkaTimeoutError,
-    NotCoordinatorForGroupError,
-    NotLeaderForPartitionError,
-)
+_AWAY: Final = (KafkaError, OSError, TimeoutError, AssertionError)
 _PAUSE: Final = 0.5
 _BETWEEN: Final = 1.0  # seconds between two looks at positions: enough for a reader that gets on to have got on
 
@@ -74,25 +61,26 @@ class LogView:
 
 def view(settings: LogSettings) -> LogView:
     """Look. A cluster that has just started, or lost a broker, is given its time to settle who keeps and leads what. Raises `LogAway`."""
+    unreachable = _unreachable(settings.brokers)
     try:
-        return asyncio.run(asyncio.wait_for(_settled(settings), WITHIN))
-    except (KafkaError, OSError, TimeoutError, AssertionError) as error:
-        raise LogAway(f"{settings.brokers}: {error or type(error).__name__}") from error
+        return asyncio.run(asyncio.wait_for(_settled(settings, unreachable), WITHIN))
+    except _AWAY as error:
+        silent = f"; no answer from {', '.join(unreachable)}" if unreachable else ""
+        raise LogAway(f"{settings.brokers}: {error or type(error).__name__}{silent}") from error
 
 
-async def _settled(settings: LogSettings) -> LogView:
+async def _settled(settings: LogSettings, unreachable: tuple[str, ...]) -> LogView:
     deadline = time.monotonic() + WITHIN / 2
     while True:
         try:
-            return await _view(settings)
-        except _SETTLING:
-            if time.monotonic() > deadline:
+            return await _view(settings, unreachable)
+        except _AWAY:
+            if time.monotonic() > deadline or len(unreachable) == len(settings.brokers.split(",")):
                 raise
         await asyncio.sleep(_PAUSE)
 
 
-async def _view(settings: LogSettings) -> LogView:
-    unreachable = await asyncio.to_thread(_unreachable, settings.brokers)
+async def _view(settings: LogSettings, unreachable: tuple[str, ...]) -> LogView:
     admin = AIOKafkaAdminClient(
         bootstrap_servers=settings.brokers, request_timeout_ms=_REQUEST_MS, client_id="tocsin-doctor"
     )

@@ -190,20 +190,20 @@ def test_a_dead_broker_is_named_and_its_copies_are_missed(tmp_path: Path) -> Non
         settings = cluster.settings(partitions=3)
         asyncio.run(ensure_topics(settings))
         cluster.kill(2)
-        asyncio.run(_until_short(settings))
-        seen = view(settings)
+        seen = asyncio.run(_when_the_dead_one_is_out(settings))
         wrong = {f.part: f.found for f in (*brokers(seen, settings), *topics(seen, settings)) if not f.well}
     assert wrong.keys() == {"brokers", "copies"}
     assert settings.brokers.split(",")[2] in wrong["brokers"]
     assert "short of copies" in wrong["copies"]
 
 
-async def _until_short(settings: LogSettings) -> None:
+async def _when_the_dead_one_is_out(settings: LogSettings) -> LogView:
+    """The first view in which everything that the dead broker led is led by another one."""
     async with asyncio.timeout(60):
         while True:
             seen = await asyncio.to_thread(view, settings)
-            if any(p.in_sync < p.replicas for p in seen.partitions):
-                return
+            if all(p.leader > 0 and p.in_sync == 2 for p in seen.partitions):
+                return seen
 
 
 def test_sessions_on_each_broker(doorway: Doorway) -> None:
