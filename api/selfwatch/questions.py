@@ -57,7 +57,7 @@ class Asking:
             answer, wrong = None, None
             try:
                 answer = question()
-            except Exception as error:
+            except Exception as error:  # whatever it is, it is the answer, and belongs to whoever asked
                 wrong = error
             try:
                 loop.call_soon_threadsafe(settle, answer, wrong)
