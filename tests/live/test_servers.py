@@ -192,9 +192,10 @@ def test_messages_of_a_session_outlive_a_restart_of_the_broker(tmp_path: Path) -
         server.start_again()
         second = session()
         second.loop_start()
-        until(lambda: len(got) == 1501)
+        until(lambda: got[-1] == b"1499", 60)
         second.disconnect()
         second.loop_stop()
-        assert got[1:] == [str(n).encode() for n in range(1500)]
+        # The session may have ended between the first message's arrival and its PUBACK: it then comes once more, as QoS 1 says.
+        assert [message for message in got if message != b"first"] == [str(n).encode() for n in range(1500)]
     finally:
         server.stop()
