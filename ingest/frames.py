@@ -197,7 +197,7 @@ class Frame:
 
 
 class FrameBuilder:
-    """Collects rows until the gateway closes the frame (`ingest.doors` says when)."""
+    """Collects rows until the gateway closes the frame (`ingest.intake` says when)."""
 
     __slots__ = ("_columns", "_devices", "_metrics", "size")
 

@@ -22,7 +22,8 @@ from alerts.ledger.port import LedgerUnavailable
 from api import heartbeat
 from api.heartbeat import LOOP_WITHIN, Heart, follow_answers, main
 from ingest.clock import Clock
-from ingest.doors import Shipment, _progress
+from ingest.doors import _progress
+from ingest.receipts import Shipment
 from streams.guard import LEAVE_UNDRAINED
 
 PATIENCE = 10.0  # seconds after which a test gives up waiting for another thread

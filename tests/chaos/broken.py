@@ -32,16 +32,16 @@ def _replace(owner: Any, **parts: Any) -> None:
 
 def auto_ack() -> None:
     """The gateway acknowledges a message when it has read it."""
-    from ingest import doors
+    from ingest import intake
 
-    receive = doors.Intake.receive
+    receive = intake.Intake.receive
 
     def at_once(self: Any, topic: bytes, payload: bytes, retained: bool, redelivered: bool, token: Any) -> None:
         if token is not None:
             self.wire.acknowledge(self.wire.epoch, [token])
         receive(self, topic, payload, retained, redelivered, None)
 
-    _replace(doors.Intake, receive=at_once)
+    _replace(intake.Intake, receive=at_once)
 
 
 def bare() -> None:

@@ -18,10 +18,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from ingest.clock import Clock
 from ingest.counts import GatewayCounts
 from ingest.dialects import open_dialects
-from ingest.doors import Intake, run_gateway
+from ingest.doors import run_gateway
 from ingest.events import Lapse, Loss, Reading, Rejected, decode
 from ingest.frames import Frame
 from ingest.gateway import Gateway
+from ingest.intake import Intake
 from ingest.log import Record, ensure_topics
 from ingest.packer import Packer
 from ingest.registry import Device, Grid, GridLevel, Registry
@@ -166,7 +167,7 @@ def test_readings_may_gather_between_writes_but_never_once_the_wire_is_quiet(lan
 
 
 @LANES
-def test_an_event_does_not_wait_for_the_pace_and_takes_the_readings_along(lane: str) -> None:
+def test_an_event_goes_ahead_and_its_message_is_acknowledged_when_the_readings_before_it_are_kept(lane: str) -> None:
     async def script(broker: ScriptedBroker, log: GatedLog, intake: Intake) -> None:
         broker.send(telemetry(1))
         await log.until(1)
@@ -174,9 +175,59 @@ def test_an_event_does_not_wait_for_the_pace_and_takes_the_readings_along(lane: 
         broker.send(telemetry(2), call)
         await log.until(2)
         records, _ = log.asked[1]
-        assert sorted(r.topic for r in records) == [Topic.CALLS, Topic.READINGS]
+        assert [r.topic for r in records] == [Topic.CALLS]
+        log.yes(1)
+        await log.until(3)  # long before the pace of a second is over: the wire is quiet
+        assert log.rows() == [1, 2]
+        log.yes(2)
+        await asyncio.sleep(0)
+        assert not broker.acknowledged()
+        log.yes(0)
+        await broker.until(lambda: broker.acknowledged() == [1, 2, 3])
 
     gated(lane, script, pace=1.0)
+
+
+@LANES
+def test_an_event_that_went_ahead_is_not_acknowledged_before_the_log_has_it(lane: str) -> None:
+    async def script(broker: ScriptedBroker, log: GatedLog, intake: Intake) -> None:
+        call = publish("tocsin/hotline/call", orjson.dumps({"id": "c-1", "text": "着火了"}), mid=1)
+        broker.send(call, telemetry(2))
+        await log.until(2)
+        event, reading = (
+            next(n for n, (records, _) in enumerate(log.asked) if records[0].topic == topic)
+            for topic in (Topic.CALLS, Topic.READINGS)
+        )
+        log.yes(reading)
+        broker.send(telemetry(3))
+        await log.until(3)  # the answer has been seen, and what came meanwhile is on its way
+        log.yes(2)
+        assert not broker.acknowledged()
+        log.yes(event)
+        await broker.until(lambda: broker.acknowledged() == [1, 2, 3])
+
+    gated(lane, script)
+
+
+@LANES
+def test_a_log_that_answers_slowly_gets_fewer_and_fuller_frames(lane: str) -> None:
+    """Virtual seconds: the loop's own clock is moved on between the question and the answer."""
+
+    async def script(broker: ScriptedBroker, log: GatedLog, intake: Intake) -> None:
+        assert intake._apart() == 0.01
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        with pytest.MonkeyPatch.context() as patch:
+            broker.send(telemetry(1))
+            await log.until(1)
+            patch.setattr(loop, "time", lambda: now + 0.4)
+            log.yes(0)
+            await broker.until(lambda: broker.acknowledged() == [1])
+        assert 0.09 < intake._apart() < 0.11
+        intake._took = 30.0
+        assert intake._apart() == 0.25
+
+    gated(lane, script)
 
 
 @LANES
