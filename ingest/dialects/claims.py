@@ -30,6 +30,18 @@ class Reason(StrEnum):
     BAD_PLACE = "bad_place"
     UNKNOWN_TOPIC = "unknown_topic"
     GATEWAY_MISMATCH = "gateway_mismatch"
+    BAD_LENGTH = "bad_length"
+    BAD_SUM = "bad_sum"  # a checksum, CRC or parity that does not fit
+    BAD_FRAME = "bad_frame"  # binary or line format that is not as its standard says
+    BAD_XML = "bad_xml"
+    BAD_TEXT = "bad_text"  # bytes that are not in the encoding they claim
+    BAD_PROTOBUF = "bad_protobuf"
+    BAD_CBOR = "bad_cbor"
+    BAD_SIGNATURE = "bad_signature"
+    ENCRYPTED = "encrypted"  # and we have no key
+    NOT_BORN = "not_born"  # data before the birth that explains it
+    MISSING_FIELD = "missing_field"
+    FAULT = "fault"  # ours
 
 
 class Unreadable(ValueError):
