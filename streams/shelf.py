@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import struct
-import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -47,9 +47,9 @@ class Shelf:
         return {(Topic(tp.topic), tp.partition): end for tp, end in found.items()}
 
     async def reach(
-        self, group: str, places: Sequence[tuple[Topic, int]], back: float
+        self, group: str, places: Sequence[tuple[Topic, int]], since: datetime
     ) -> dict[tuple[Topic, int], Reach]:
-        """Where each partition begins and ends, what the group has committed there, and where it stood `back` seconds ago."""
+        """Where each partition begins and ends, what the group has committed there, and where it stood at an instant."""
         partitions = [TopicPartition(str(t), p) for t, p in places]
         admin = AIOKafkaAdminClient(bootstrap_servers=self._log.brokers)
         await admin.start()
@@ -57,15 +57,15 @@ class Shelf:
             committed = await admin.list_consumer_group_offsets(group, partitions=partitions)
         finally:
             await admin.close()
-        asking, then = await self._asked(), int((time.time() - back) * 1000)
+        asking, then = await self._asked(), int(since.timestamp() * 1000)
         begin, end = await asking.beginning_offsets(partitions), await asking.end_offsets(partitions)
-        since = await asking.offsets_for_times(dict.fromkeys(partitions, then))
+        stood = await asking.offsets_for_times(dict.fromkeys(partitions, then))
         return {
             (Topic(tp.topic), tp.partition): Reach(
                 begin[tp],
                 end[tp],
                 committed[tp].offset if tp in committed else -1,
-                at.offset if (at := since.get(tp)) is not None and at.offset >= 0 else end[tp],
+                at.offset if (at := stood.get(tp)) is not None and at.offset >= 0 else end[tp],
             )
             for tp in partitions
         }

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from aiokafka.errors import KafkaError
@@ -107,7 +107,7 @@ class Wards:
         snapshots = await self._shelf.newest(list(mine)) if trusted else {}
         if not trusted:
             logger.error("the state of partitions %s is left behind; starting fresh, a minute back", sorted(mine))
-        reach = await self._shelf.reach(GROUP, places, _LOOK_BACK)
+        reach = await self._shelf.reach(GROUP, places, self._clock.real() - timedelta(seconds=_LOOK_BACK))
         waiting = {n: held for n, held in mine.items() if not held.loaded.is_set() and self.held.get(n) is held}
         async with contextlib.AsyncExitStack() as locks:
             gaps: dict[tuple[Topic, int], tuple[int, int]] = {}
@@ -255,7 +255,7 @@ class Wards:
 
     async def _save(self, held: Held) -> int:
         raw = await asyncio.to_thread(held.ward.snapshot)
-        await self._writer.write(pieces(held.ward.number, raw, time.time_ns()))
+        await self._writer.write(pieces(held.ward.number, raw, int(self._clock.real().timestamp() * 1e9)))
         held.changed = False
         return len(raw)
 

@@ -142,6 +142,9 @@ class Ledger(Protocol):
 
     def registry(self) -> Registry: ...
     def roster(self) -> Roster: ...
+    def now(self) -> datetime | None:
+        """The database's clock, which all processes of a city go by; None where it is this machine's own. Raises `LedgerUnavailable`."""
+
     def place_version(self) -> int:
         """Grows with every import: a cheap question to ask often."""
 

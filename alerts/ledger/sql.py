@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_, update
@@ -66,6 +66,12 @@ class SqlLedger:
     def entries_after(self, seq: int, *, limit: int = 500) -> list[Entry]:
         statement = select(tables.timeline).where(_T.seq > seq).order_by(_T.seq).limit(limit)
         return [entry_of(row) for row in self._rows(statement)]
+
+    def now(self) -> datetime | None:
+        if self._database.sqlite:
+            return None
+        found: datetime = self._rows(select(func.clock_timestamp()))[0][0]
+        return found.astimezone(UTC)
 
     def last_seq(self) -> int:
         return int(self._rows(select(func.coalesce(func.max(_T.seq), 0)))[0][0])

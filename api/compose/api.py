@@ -74,7 +74,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
     """The API and the page."""
     parts = open_parts(settings)
     writer, board = LogWriter(settings.log), Board(stale_after=60.0 + 2 * settings.selfwatch.probe)
-    following = asyncio.create_task(parts.book.follow(stop))
+    following = asyncio.create_task(parts.follow(stop))
     app = create_app(
         ledger=parts.ledger,
         conductor=parts.conductor,

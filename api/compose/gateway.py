@@ -6,6 +6,7 @@ import asyncio
 from typing import Final
 
 from alerts.ledger import open_ledger
+from api.compose import agreed
 from api.heartbeat import Heart
 from api.placebook import PlaceBook
 from api.seal import Seal
@@ -21,7 +22,9 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
     """The gateway: MQTT to the log."""
     ledger = open_ledger(settings.ledger.address)
     book = PlaceBook(ledger)
-    following = asyncio.create_task(book.follow(stop))
+    clock = settings.clock.clock()
+    agreed.agree(clock, ledger)
+    following = [asyncio.create_task(book.follow(stop)), asyncio.create_task(agreed.follow(clock, ledger, stop))]
     try:
         await run_gateway(
             settings.mqtt,
@@ -30,12 +33,12 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
             registry=book.registry,
             locate=book.locate,
             seal=Seal(settings.secret.get_secret_value()),
-            clock=settings.clock.clock(),
+            clock=clock,
             stop=stop,
             ready=ready,
             moved=ready.moves("what is on its way to the log", ACKNOWLEDGES_WITHIN),
         )
     finally:
         stop.set()
-        await following
+        await asyncio.gather(*following)
         ledger.close()

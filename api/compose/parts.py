@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from alerts.conduct import Conductor
@@ -9,6 +10,7 @@ from alerts.ledger import open_ledger
 from alerts.ledger.port import Ledger
 from alerts.policy import load_policies
 from alerts.words import load_words
+from api.compose import agreed
 from api.placebook import PlaceBook
 from api.settings import Settings
 from ingest.clock import Clock
@@ -25,6 +27,10 @@ class Parts:
     book: PlaceBook
     conductor: Conductor
     clock: Clock
+
+    async def follow(self, stop: asyncio.Event) -> None:
+        """Keep up with imports, and with the ledger's clock, until `stop`."""
+        await asyncio.gather(self.book.follow(stop), agreed.follow(self.clock, self.ledger, stop))
 
     def close(self) -> None:
         self.series.close()
@@ -55,4 +61,6 @@ def open_parts(settings: Settings) -> Parts:
         channels=settings.notify.channels,
         language=settings.notify.language,
     )
-    return Parts(ledger, open_series(settings.series), book, conductor, settings.clock.clock())
+    clock = settings.clock.clock()
+    agreed.agree(clock, ledger)
+    return Parts(ledger, open_series(settings.series), book, conductor, clock)

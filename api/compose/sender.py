@@ -13,7 +13,7 @@ from api.settings import Settings
 async def run(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
     """The sender as a process of its own, where workers do not send (`worker.sends = false`). Several share the work by leases."""
     parts = open_parts(settings)
-    loops = [parts.book.follow, *Delivery(settings, parts, ready).loops()]
+    loops = [parts.follow, *Delivery(settings, parts, ready).loops()]
     running = [asyncio.ensure_future(loop(stop)) for loop in loops]
     try:
         ready()

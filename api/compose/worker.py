@@ -36,7 +36,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
             series=parts.series,
             conduct=conduct,
             clock=parts.clock,
-            beside=[parts.book.follow, *(delivery.loops() if delivery is not None else ())],
+            beside=[parts.follow, *(delivery.loops() if delivery is not None else ())],
             stop=stop,
             ready=ready,
             looked=ready.moves("the watchdog", LOOKS_WITHIN),

@@ -121,6 +121,9 @@ class MemoryLedger:
             self.tables = work
             self.transactions += 1
 
+    def now(self) -> datetime | None:
+        return None
+
     def alert(self, ident: str) -> Alert | None:
         return self.tables.alerts.get(ident)
 

@@ -507,3 +507,13 @@ def test_a_row_holds_the_whole_alert(text, at, subjects, value, level, handling)
     row = alert_row(before)
     row["stages"] = {name: instant.isoformat() for name, instant in row["stages"].items()}  # as JSON gives them back
     assert alert_of(type("Row", (), row)) == before
+
+
+def test_the_database_s_clock_is_told_where_it_may_be_another_s(ledger: Ledger, url: str) -> None:
+    at = ledger.now()
+    if url.startswith("sqlite"):
+        assert at is None  # a file on this machine has this machine's time
+    else:
+        assert at is not None
+        assert at.utcoffset() == timedelta()
+        assert abs(at - datetime.now(UTC)) < timedelta(minutes=1)

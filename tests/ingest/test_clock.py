@@ -49,3 +49,34 @@ def test_waiting_is_told_in_real_seconds(tmp_path: Path) -> None:
 def test_a_clock_that_cannot_be_is_refused(origin: datetime, speed: float) -> None:
     with pytest.raises(ValueError, match="clock"):
         Clock(origin, speed)
+
+
+def test_a_clock_that_agreed_on_another_s_goes_on_by_the_steady_clock_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    steady = 100.0
+    monkeypatch.setattr("ingest.clock.time.monotonic", lambda: steady)
+    clock = Clock()
+    ahead = clock.agree(ORIGIN, 100.0, 0.05)
+    assert ahead < -3600  # this machine lives years after that
+    steady = 107.5
+    assert clock.now() == clock.real() == ORIGIN + timedelta(seconds=7.5)
+
+
+@pytest.mark.parametrize(
+    ("why", "said", "measured", "told", "afterwards"),
+    [
+        ("within what may be off, nothing moves", 10.03, 110.0, 0.0, 10.0),
+        ("further ahead, it goes along", 13.0, 110.0, 3.0, 13.0),
+        ("further behind, it goes back", 4.0, 110.0, -6.0, 4.0),
+        ("an answer is as old as it is", 8.0, 108.0, 0.0, 10.0),
+    ],
+)
+def test_agreeing_again(
+    why: str, said: float, measured: float, told: float, afterwards: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steady = 100.0
+    monkeypatch.setattr("ingest.clock.time.monotonic", lambda: steady)
+    clock = Clock()
+    clock.agree(ORIGIN, 100.0, 0.05)
+    steady = 110.0
+    assert clock.agree(ORIGIN + timedelta(seconds=said), measured, 0.05) == pytest.approx(told, abs=1e-6), why
+    assert clock.now() == ORIGIN + timedelta(seconds=afterwards), why
