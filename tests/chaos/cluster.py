@@ -1,4 +1,6 @@
-"""Everything a city runs, on this machine: three brokers, Mosquitto, PostgreSQL, InfluxDB, two gateways, two workers, a sender and an API."""
+"""Everything a city runs, on this machine: three brokers, Mosquitto, PostgreSQL, InfluxDB, two gateways with standbys, two workers, two
+senders and an API.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +24,16 @@ from api.keeper import Keeper
 from api.stack import environment_of
 from ingest.log import ensure_topics
 from ingest.registry import Device, Grid
-from ingest.settings import LogSettings, MqttSettings
+from ingest.settings import LogSettings
 from tests.chaos import clocks
-from tests.chaos.county import GATEWAYS, POLICIES, SHARDS, shard_of
+from tests.chaos.county import GATEWAYS, POLICIES, SHARDS
 from tests.chaos.disk import SmallDisk
 from tests.chaos.feed import Address
 from tests.chaos.proxy import Proxies, TroubledDoor
 from tests.live.servers import Influx, Kafka, Mosquitto, Postgres
 
 PARTITIONS = 6
+STANDBY = "-standby"
 BROKEN = "tests.chaos.broken"
 _DISK_MB = {"ledger": 160, "log": 400}
 
@@ -151,7 +154,8 @@ class Cluster:
     def parts(self) -> dict[str, str]:
         """Names of the product's processes and their verbs."""
         workers = {f"worker-{n}": "worker" for n in range(1, self.shape.workers + 1)}
-        return {**{f"gateway-{s}": "gateway" for s in SHARDS}, **workers, "sender": "sender", "api": "api"}
+        gateways = {f"gateway-{shard}{which}": "gateway" for which in ("", STANDBY) for shard in SHARDS}
+        return {**gateways, **workers, "sender-1": "sender", "sender-2": "sender", "api": "api"}
 
     def pids(self) -> dict[str, int]:
         """The product's processes as they are now."""
@@ -160,6 +164,17 @@ class Cluster:
     def named(self, verb: str) -> list[str]:
         """The processes of a verb."""
         return [name for name in self.keeper.names if name.split("-")[0] == verb]
+
+    def active(self, verb: str) -> list[str]:
+        """Those that do the work now: of a gateway and its standby the one that connected last."""
+        names = self.named(verb)
+        if verb != "gateway":
+            return names
+        return [max((n for n in names if shard_in(n) == shard), key=self._connected_at) for shard in SHARDS]
+
+    def _connected_at(self, name: str) -> str:
+        lines = self.keeper.log(name).read_text(encoding="utf-8", errors="replace").splitlines()
+        return max((line[:23] for line in lines if "connected to the MQTT broker" in line), default="")
 
     def add_worker(self, name: str) -> None:
         """One worker more."""
@@ -180,13 +195,14 @@ class Cluster:
     def _values(self, name: str) -> dict[str, Any]:
         values: dict[str, Any] = {
             "mqtt": {
-                **plain(self.mosquitto.settings(client_id=f"tocsin-{name}")),
+                **plain(self.mosquitto.settings(client_id=f"tocsin-{name.removesuffix(STANDBY)}")),
                 "port": self._ports["mosquitto"],
                 **wire(name),
             },
             "log": plain(self.log),
             "ledger": {"url": self.ledger_url.replace(f":{self.postgres.port}/", f":{self._ports['ledger']}/")},
             "worker": {"sends": "false"},
+            "selfwatch": {"shards": SHARDS},
             "api": {"port": self.api_port},
             "notify": {
                 "channels": ("sms",),
@@ -205,16 +221,16 @@ class Cluster:
 
     def address(self) -> Address:
         """Where gateways in the field connect."""
-        prefix = "{shard}/" if sharded() else ""
-        return Address("127.0.0.1", self.mosquitto.port, "{gateway}", self._password, prefix)
+        return Address("127.0.0.1", self.mosquitto.port, "{gateway}", self._password, "{shard}/")
 
     def product_memory(self) -> float:
         """Resident megabytes of all product processes together."""
         return sum(resident_mb(self.keeper.pid(name)) for name in self.keeper.names)
 
     def ready(self) -> bool:
-        """Whether every process of the product has said that it is ready."""
-        return all(self.keeper.is_ready(name) and self.keeper.pid(name) for name in self.keeper.names)
+        """Whether every process of the product that is not held has said that it is ready."""
+        names = [name for name, part in self.keeper._parts.items() if not part.held]
+        return all(self.keeper.is_ready(name) and self.keeper.pid(name) for name in names)
 
     def await_ready(self, within: float = 90.0) -> bool:
         """Wait for that; False when it takes too long."""
@@ -257,16 +273,16 @@ class Cluster:
             self._add(name, verb, {"TZ": zone})
 
 
-def sharded() -> bool:
-    return "shards" in MqttSettings.model_fields
-
-
 def wire(name: str) -> dict[str, Any]:
-    """What a gateway process listens to: its shard."""
-    shard = name.rpartition("-")[2]
-    if sharded():
-        return {"shards": (shard,)} if name.startswith("gateway") else {}
-    return {"filters": tuple(f"tocsin/{g}/#" for g in GATEWAYS if shard_of(g) == shard) or ("tocsin/#",)}
+    """What a gateway process listens to, its shard, and whether it begins as a standby."""
+    if not name.startswith("gateway"):
+        return {}
+    return {"shards": (shard_in(name),), "standby": str(name.endswith(STANDBY)).lower()}
+
+
+def shard_in(name: str) -> str:
+    """The shard of a gateway process."""
+    return name.split("-")[1]
 
 
 def plain(section: BaseModel) -> dict[str, Any]:

@@ -191,8 +191,8 @@ class Rig:
         return pid
 
     def one_of(self, verb: str, number: int) -> str:
-        """A process of a verb: another one with every round."""
-        names = self.cluster.named(verb)
+        """A process of a verb that does the work now: another one with every round."""
+        names = self.cluster.active(verb)
         return names[(number - 1) % len(names)]
 
     def back(self, name: str, starts: int, within: float = 90.0) -> bool:

@@ -10,7 +10,7 @@ from tests.chaos.faults.contract import Fault
 from tests.chaos.rig import Rig, say
 
 FOR = 25.0
-WHOSE = ("worker-1", "sender", "api", "gateway-a")
+WHOSE = ("worker-1", "sender-1", "api", "gateway-a")
 
 
 def _jump(seconds: int) -> Callable[[Rig, int, bool], None]:

@@ -35,8 +35,8 @@ def _frozen(verb: str, seconds: float) -> Callable[[Rig, int, bool], None]:
 
 def _of(verb: str) -> tuple[Fault, ...]:
     return (
-        Fault(f"{verb}-kill", _ended(verb, signal.SIGKILL), rounds=5),
-        Fault(f"{verb}-term", _ended(verb, signal.SIGTERM), rounds=3),
+        Fault(f"{verb}-kill", _ended(verb, signal.SIGKILL)),
+        Fault(f"{verb}-term", _ended(verb, signal.SIGTERM), rounds=2),
         Fault(f"{verb}-stop-30", _frozen(verb, 30), rounds=1),
         Fault(f"{verb}-stop-90", _frozen(verb, 90), rounds=1),
     )
