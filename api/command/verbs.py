@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from api.command import bench, check, demo, doctor, import_place, migrate, process, replay, simulate, up
+from api.command import bench, check, decode, demo, doctor, import_place, migrate, process, replay, simulate, up
 
 app = typer.Typer(
     name="tocsin",
@@ -23,5 +23,6 @@ app.command("import")(import_place.import_place)
 app.command("simulate")(simulate.simulate)
 app.command("replay")(replay.replay)
 app.command("check")(check.check)
+app.command("decode")(decode.decode)
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)

@@ -1,0 +1,100 @@
+"""From what a decoder observed to what the gateway places and dates. Pure.
+
+Numbers, states, alarms and faults become readings under their metric (an alarm is 1, its end 0), so that the same rules, holds and
+repeats apply to every source; sightings, calls and comings and goings become what they are. What registers a device is kept nowhere yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Final
+
+from ingest.dialects.claims import Claim, Fault, Measured, Reason, Seen, Spoken, Stood
+from ingest.dialects.native import is_metric, mask
+from ingest.dialects.observation import Attribute, Kind, Quality
+from ingest.dialects.settling import Settled
+from ingest.events import Mark, Point, Standing
+
+# What an observation without a metric of its own is called.
+_NAMES: Final = {
+    Kind.ALARM: "alarm",
+    Kind.CLEAR: "alarm",
+    Kind.FAULT: "fault",
+    Kind.TEST: "test",
+    Kind.NOTICE: "notice",
+}
+_SAID: Final = {Kind.ALARM: 1.0, Kind.CLEAR: 0.0, Kind.FAULT: 1.0, Kind.TEST: 1.0, Kind.NOTICE: 1.0}
+_STANDS: Final = {Kind.ONLINE: Standing.ONLINE, Kind.HEARTBEAT: Standing.ONLINE, Kind.OFFLINE: Standing.OFFLINE}
+_LONGEST: Final = 4000
+
+
+def claims(settled: Sequence[Settled]) -> tuple[Claim, ...]:
+    """What the observations of one message claim; those that cannot be placed in a reading are faults."""
+    return (*_measured(settled), *(claim for one in settled for claim in _single(one)))
+
+
+def _measured(settled: Iterable[Settled]) -> Iterator[Claim]:
+    """One claim for neighbours of one device, instant and kind of mark."""
+    numbers = [(one, number) for one in settled if (number := _number(one)) is not None]
+    for (device, gateway, at, point, marks), found in groupby(numbers, lambda pair: _origin(pair[0])):
+        values = tuple((_name(one), number) for one, number in found)
+        good = tuple((name, number) for name, number in values if is_metric(name))
+        if good:
+            yield Measured(device, good, gateway, at, point, marks)
+        if len(good) < len(values):
+            yield Fault(Reason.BAD_VALUE, f"{len(values) - len(good)} metrics of {device} have no usable name")
+
+
+def _origin(one: Settled) -> tuple[str, str, datetime, Point | None, Mark]:
+    said = one.observation
+    marks = one.marks | (Mark.TEST if said.kind is Kind.TEST else Mark.NONE)
+    return said.device, said.gateway, one.observed_at, said.point, marks
+
+
+def _name(one: Settled) -> str:
+    return one.observation.metric or _NAMES.get(one.observation.kind, "state")
+
+
+def _number(one: Settled) -> float | None:
+    """The reading's value, or None when the observation is none. A bad value is not kept as if it were one."""
+    said = one.observation
+    if said.kind in _STANDS or said.kind in {Kind.SIGHTING, Kind.CALL, Kind.ORDER, Kind.REGISTER}:
+        return None
+    if said.quality is Quality.BAD:
+        return None
+    if said.kind in _SAID:
+        told = said.value
+        return _SAID[said.kind] if isinstance(told, str) or told is None else float(told)
+    if isinstance(said.value, bool | int | float):
+        return float(said.value)
+    return None
+
+
+def _single(one: Settled) -> Iterator[Claim]:
+    said, at, marks = one.observation, one.observed_at, one.marks
+    about = said.attributes
+    match said.kind:
+        case Kind.ONLINE | Kind.OFFLINE | Kind.HEARTBEAT:
+            yield Stood(said.device, _STANDS[said.kind], said.gateway, at, marks)
+        case Kind.SIGHTING:
+            score = about.get("score", said.value)
+            yield Seen(
+                said.device, _text(about.get("ident")) or said.key or said.device, _text(about.get("label")) or said.metric,
+                float(score) if isinstance(score, int | float) else 0.0, said.gateway, at, said.point,
+                ended=about.get("ended") is True, marks=marks,
+            )  # fmt: skip
+        case Kind.CALL | Kind.ORDER:
+            if about.get("new", True) is True:  # a later status of an order that was taken is no new call
+                yield Spoken(
+                    _text(about.get("ident")) or said.device, mask(_text(about.get("text")))[:_LONGEST], said.gateway, at, said.point,
+                    category=_text(about.get("category"))[:200], channel=_text(about.get("channel"))[:64] or "phone",
+                    address=_text(about.get("address"))[:500], caller=_text(about.get("caller"))[:64], marks=marks,
+                )  # fmt: skip
+        case _:
+            return
+
+
+def _text(value: Attribute) -> str:
+    return "" if value is None or isinstance(value, bool) else str(value)
