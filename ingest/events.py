@@ -313,3 +313,4 @@ class Decoded:
     readings: tuple[Reading, ...] = ()
     events: tuple[Event, ...] = field(default=())
     numbers: tuple[Numbered, ...] = ()
+    replies: tuple[tuple[str, bytes], ...] = ()  # topic and payload of what the sender's standard makes us answer

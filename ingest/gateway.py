@@ -7,11 +7,15 @@ through `decide` for the rest; a test holds the two to the same rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from ingest.dialects.bridge import claims as claims_of
+from ingest.dialects.catalogue import Stream
 from ingest.dialects.claims import Claim, Dialect, Fault, Measured, Reason, Seen, Spoken, Stood, Unreadable
+from ingest.dialects.observation import Decoding, Message, Verdict
+from ingest.dialects.settling import settle
 from ingest.events import Call, Decoded, Event, InvalidEvent, Mark, Place, Point, Presence, Reading, Rejected, Sighting
 from ingest.registry import Device, Registry
 from ingest.sequence import Numbered
@@ -44,7 +48,7 @@ class Gateway:
     """Decides with one registry; a changed registry makes a new Gateway.
 
     `locate` finds the grid that covers a point (law 11), `seal` turns a caller's number into a token and its masked
-    form (law 14).
+    form (law 14). Topics that none of `dialects` reads go to `stream`, whose decoders keep state from message to message.
     """
 
     registry: Registry
@@ -52,10 +56,13 @@ class Gateway:
     settings: GatewaySettings
     dialects: tuple[Dialect, ...]
     seal: Seal = no_seal
+    stream: Stream | None = None
 
     def decide(self, topic: str, payload: bytes, retained: bool, received_at: datetime) -> Decoded:
         """All that the message turns out to be; what cannot be understood is in there as `Rejected`."""
         dialect, source = self.spoken_by(topic)
+        if dialect is None and self.stream is not None:
+            return self.hear(Message(topic, payload, received_at, retained))
         if retained and not payload:
             return Decoded()  # the deletion of a retained message says nothing
         try:
@@ -63,16 +70,39 @@ class Gateway:
             claims: Iterable[Claim] = nobody if dialect is None else dialect.read(topic, payload)
         except Unreadable as error:
             claims = (Fault(error.reason, error.detail),)
+        return self._placed(claims, Message(topic, payload, received_at, retained), source)
+
+    def hear(self, message: Message, dialect: str | None = None) -> Decoded:
+        """The same for a message that a decoder of the stream reads, by its name or by what it looks like."""
+        if self.stream is None:
+            return Decoded()
+        name, decoding = self.stream.decode(message, dialect)
+        return self.understood(name, decoding, message)
+
+    def understood(self, name: str, decoding: Decoding, message: Message) -> Decoded:
+        """What a decoding comes to here."""
+        replies = ((decoding.reply_topic, decoding.reply),) if decoding.reply and decoding.reply_topic else ()
+        if decoding.verdict is Verdict.REJECTED:
+            reason, _, detail = decoding.reason.partition(": ")
+            claims: tuple[Claim, ...] = (Fault(Reason(reason), detail),)
+        else:
+            ahead = timedelta(seconds=self.settings.ahead_limit)
+            claims = claims_of([settle(one, message, ahead) for one in decoding.observations])
+        source = name or message.topic.partition("/")[0][:128] or message.peer
+        return replace(self._placed(claims, message, source), replies=replies)
+
+    def _placed(self, claims: Iterable[Claim], message: Message, source: str) -> Decoded:
+        topic, payload, received_at = message.topic, message.payload, message.received_at
         readings: list[Reading] = []
         events: list[Event] = []
         numbers: list[Numbered] = []
-        extra = Mark.RETAINED if retained else Mark.NONE
+        extra = Mark.RETAINED if message.retained else Mark.NONE
         for claim in claims:
             if isinstance(claim, Fault):
                 events.append(self._rejected(claim, topic, payload, source, received_at))
                 continue
             if isinstance(claim, Numbered):
-                if not retained:  # what a broker kept and says again was counted when it was said
+                if not message.retained:  # what a broker kept and says again was counted when it was said
                     numbers.append(claim)
                 continue
             try:

@@ -84,6 +84,10 @@ class Intake:
                 )
             )  # fmt: skip
             self.counts.reject("", "fault")
+        while (
+            self._batch.replies
+        ):  # a question to the sender; asked again with its next message when it does not get through
+            self.wire.publish(*self._batch.replies.pop())
         if token is not None:
             self._tokens.append(token)
         if redelivered:

@@ -39,7 +39,7 @@ _ZERO: Final = int(Mark.ZERO_TIME)
 class Batch:
     """What was decoded between two flushes. `full` once a frame has been closed for its size."""
 
-    __slots__ = ("_builders", "_frames", "_rows", "events", "full", "messages", "numbers")
+    __slots__ = ("_builders", "_frames", "_rows", "events", "full", "messages", "numbers", "replies")
 
     def __init__(self, frame_rows: int) -> None:
         self._rows = frame_rows
@@ -47,6 +47,7 @@ class Batch:
         self._frames: list[tuple[int, Frame]] = []
         self.events: list[Event] = []
         self.numbers: list[Numbered] = []
+        self.replies: list[tuple[str, bytes]] = []  # what is to be said back over MQTT
         self.messages = 0
         self.full = False
 
@@ -137,6 +138,7 @@ class Packer:
             builder = batch.builder(partition_of(r.place.township, self._partitions))
             builder.add(Origin.of(r), r.metric, int(r.marks), to_micros(r.observed_at), received, r.value)
         batch.numbers += decoded.numbers
+        batch.replies += decoded.replies
         self.counts.readings += len(decoded.readings)
         for event in decoded.events:
             batch.events.append(event)
