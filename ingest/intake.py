@@ -18,7 +18,6 @@ from ingest.mqtt import Wire
 from ingest.packer import Batch, Packer
 from ingest.receipts import Desk, Receipts, Shipment
 from ingest.settings import GatewaySettings, MqttSettings
-from ingest.topics import Topic
 
 logger = logging.getLogger(__name__)
 
@@ -125,8 +124,7 @@ class Intake:
         self._next_write = asyncio.get_running_loop().time() + self._apart()
         epoch = self.wire.epoch if epoch is None else epoch
         shipment = Shipment(epoch, batch.messages, self._tokens, batch.numbers)
-        records = [Record(Topic.READINGS, partition, raw) for partition, raw in batch.frames()]
-        records += [record_of(event, self._partitions) for event in batch.events]
+        records = batch.records(self._partitions)
         early, self._early = self._early, []
         self._batch, self._tokens = Batch(self._rows), []
         self._shipments.append(shipment)

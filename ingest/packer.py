@@ -18,12 +18,13 @@ import orjson
 from ingest.counts import GatewayCounts
 from ingest.dialects.claims import LARGEST, USABLE_FROM, Unreadable
 from ingest.dialects.native import RESERVED, Native, is_ident, is_metric
-from ingest.events import Event, Mark, Rejected
+from ingest.events import Decoded, Event, Mark, Rejected
 from ingest.frames import Frame, FrameBuilder, Origin, from_micros, to_micros
 from ingest.gateway import Gateway
+from ingest.log import Record, record_of
 from ingest.registry import Registry
 from ingest.sequence import Numbered, is_numbered
-from ingest.topics import partition_of
+from ingest.topics import Topic, partition_of
 
 _SECOND: Final = 1_000_000
 _USABLE: Final = to_micros(USABLE_FROM)
@@ -66,6 +67,13 @@ class Batch:
         closed = self._frames + [(p, b.close()) for p, b in self._builders.items() if b.size]
         self._frames, self._builders = [], {}
         return [(partition, raw) for partition, frame in closed for raw in _encoded(frame)]
+
+
+    def records(self, partitions: int) -> list[Record]:
+        """Everything in the batch as records of the log; it has no frames and no events afterwards."""
+        events, self.events = self.events, []
+        found = [Record(Topic.READINGS, partition, raw) for partition, raw in self.frames()]
+        return found + [record_of(event, partitions) for event in events]
 
 
 def _encoded(frame: Frame) -> Sequence[bytes]:
@@ -133,7 +141,10 @@ class Packer:
         else:
             self._remember(topic)
         name = self._without_shard(topic.decode("utf-8", errors="replace"))
-        decoded = self._gateway.decide(name, payload, retained, from_micros(received))
+        self.put(self._gateway.decide(name, payload, retained, from_micros(received)), received, batch)
+
+    def put(self, decoded: Decoded, received: int, batch: Batch) -> None:
+        """What a message turned out to be, into the batch."""
         for r in decoded.readings:
             builder = batch.builder(partition_of(r.place.township, self._partitions))
             builder.add(Origin.of(r), r.metric, int(r.marks), to_micros(r.observed_at), received, r.value)
