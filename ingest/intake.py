@@ -18,6 +18,7 @@ from ingest.mqtt import Wire
 from ingest.packer import Batch, Packer
 from ingest.receipts import Desk, Receipts, Shipment
 from ingest.settings import GatewaySettings, MqttSettings
+from ingest.topics import Topic
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,13 @@ _DEEPEST: Final = 8  # the same for single events, which go ahead of the frames 
 _QUIET: Final = 0.003
 _SLOWEST: Final = 0.25  # seconds between two writes of readings, however slow the log is
 _DRAIN_WITHIN: Final = 5.0
+
+
+def records_in(batch: Batch, partitions: int) -> list[Record]:
+    """Everything in the batch as records of the log; it has no frames and no events afterwards."""
+    events, batch.events = batch.events, []
+    found = [Record(Topic.READINGS, partition, raw) for partition, raw in batch.frames()]
+    return found + [record_of(event, partitions) for event in events]
 
 
 class Intake:
@@ -124,7 +132,7 @@ class Intake:
         self._next_write = asyncio.get_running_loop().time() + self._apart()
         epoch = self.wire.epoch if epoch is None else epoch
         shipment = Shipment(epoch, batch.messages, self._tokens, batch.numbers)
-        records = batch.records(self._partitions)
+        records = records_in(batch, self._partitions)
         early, self._early = self._early, []
         self._batch, self._tokens = Batch(self._rows), []
         self._shipments.append(shipment)

@@ -21,10 +21,9 @@ from ingest.dialects.native import RESERVED, Native, is_ident, is_metric
 from ingest.events import Decoded, Event, Mark, Rejected
 from ingest.frames import Frame, FrameBuilder, Origin, from_micros, to_micros
 from ingest.gateway import Gateway
-from ingest.log import Record, record_of
 from ingest.registry import Registry
 from ingest.sequence import Numbered, is_numbered
-from ingest.topics import Topic, partition_of
+from ingest.topics import partition_of
 
 _SECOND: Final = 1_000_000
 _USABLE: Final = to_micros(USABLE_FROM)
@@ -67,13 +66,6 @@ class Batch:
         closed = self._frames + [(p, b.close()) for p, b in self._builders.items() if b.size]
         self._frames, self._builders = [], {}
         return [(partition, raw) for partition, frame in closed for raw in _encoded(frame)]
-
-
-    def records(self, partitions: int) -> list[Record]:
-        """Everything in the batch as records of the log; it has no frames and no events afterwards."""
-        events, self.events = self.events, []
-        found = [Record(Topic.READINGS, partition, raw) for partition, raw in self.frames()]
-        return found + [record_of(event, partitions) for event in events]
 
 
 def _encoded(frame: Frame) -> Sequence[bytes]:
