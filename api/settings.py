@@ -25,7 +25,7 @@ from pydantic_settings import (
 from alerts.settings import LedgerSettings, NotifySettings
 from api.selfwatch.settings import SelfwatchSettings
 from ingest.clock import Clock
-from ingest.settings import GatewaySettings, LogSettings, MqttSettings, Section
+from ingest.settings import GatewaySettings, LogSettings, MqttSettings, PushDoor, Section
 from streams.settings import SeriesSettings, WorkerSettings
 
 _PREFIX: Final = "TOCSIN_"
@@ -37,6 +37,7 @@ class ApiSettings(Section):
 
     host: str = "127.0.0.1"
     port: int = Field(8460, ge=0, le=65535)
+    push: tuple[PushDoor, ...] = Field((), title="Platforms that push over HTTP")
 
 
 class ClockSettings(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -76,6 +77,39 @@ class LogSettings(Section):
         return self
 
 
+class TcpDoor(Section):
+    """Where devices connect that speak a dialect of their own over TCP."""
+
+    dialect: Literal["gb26875", "hj212"]
+    port: Annotated[int, Field(ge=0, le=65535)]
+    host: str = Field("127.0.0.1", title="Address to listen on; 0.0.0.0 for every network")
+    allow: tuple[IPv4Network | IPv6Network, ...] = Field((), title="Networks that may connect; everybody when empty")
+    most: int = Field(2000, ge=1, title="Connections at once")
+    idle: float = Field(900.0, gt=0, title="Seconds of silence after which a connection is closed")
+    rate: float = Field(50.0, gt=0, title="Frames a second of one address; more is kept out for five minutes")
+
+
+class PushDoor(Section):
+    """A platform that pushes over HTTP to `/api/v1/push/{name}`."""
+
+    name: str = Field(pattern=r"^[a-z0-9-]{1,64}$")
+    dialect: str = Field(min_length=1, title="One of `tocsin decode --list`")
+    token: SecretStr = Field(
+        SecretStr(""), title="What it must show: as a bearer token, in X-Tocsin-Token or as ?token="
+    )
+    token_file: Path | None = Field(None, title="The file that holds the token")
+    allow: tuple[IPv4Network | IPv6Network, ...] = Field((), title="Networks it may come from; any when empty")
+    rate: float = Field(50.0, gt=0, title="Messages a second; more is kept out for five minutes")
+
+    @model_validator(mode="after")
+    def _is_guarded(self) -> PushDoor:
+        if not self.allow and self.token_file is None and len(self.token.get_secret_value()) < 16:
+            raise ValueError(
+                f"push door {self.name} wants a token of 16 characters or more, a token_file, or networks to allow"
+            )
+        return self
+
+
 class GatewaySettings(Section):
     """How the gateway reads messages."""
 
@@ -92,4 +126,5 @@ class GatewaySettings(Section):
     gap_grace: float = Field(
         10, ge=0, le=3600, title="Seconds for which a gateway's missing numbers may still come before a gap is told"
     )
+    tcp: tuple[TcpDoor, ...] = Field((), title="Doors for devices that connect over TCP")
     frame_rows: int = Field(500, ge=1, le=5000, title="Rows at which a frame closes even if the wire has more")

@@ -14,11 +14,13 @@ from alerts.channels import build_channels
 from api.compose.parts import Parts, open_parts
 from api.heartbeat import Heart, follow_answers
 from api.http.app import create_app
+from api.pushes import Pushes
 from api.seal import Seal
 from api.selfwatch.board import Board
 from api.selfwatch.watch import Surroundings, Watch
 from api.settings import Settings
 from ingest.dialects import open_dialects
+from ingest.dialects.catalogue import Stream, entries
 from ingest.events import Call, Rejected
 from ingest.gateway import Gateway
 from ingest.log import LogWriter, record_of
@@ -47,6 +49,17 @@ def publisher_of_calls(
         raise ValueError("this is not a call")
 
     return publish
+
+
+def pushes_of(settings: Settings, parts: Parts, writer: LogWriter) -> Pushes:
+    """The doors of platforms that push over HTTP. Raises `ValueError` for a dialect that does not exist or a token too short."""
+    seal = Seal(settings.secret.get_secret_value())
+
+    def gateway(stream: Stream) -> Gateway:
+        return Gateway(parts.book.registry(), parts.book.locate, settings.gateway, (), seal, stream)
+
+    known = entries(settings.gateway.profiles)
+    return Pushes(settings.api.push, known, gateway, writer, partitions=settings.log.partitions, clock=parts.clock)
 
 
 async def watch_itself(settings: Settings, parts: Parts, board: Board, stop: asyncio.Event) -> None:
@@ -85,6 +98,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
         notify=settings.notify,
         publish_call=publisher_of_calls(settings, parts, writer),
         board=board,
+        pushes=pushes_of(settings, parts, writer) if settings.api.push else None,
     )
     server = uvicorn.Server(
         uvicorn.Config(

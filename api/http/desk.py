@@ -15,6 +15,7 @@ from alerts.commands import Command
 from alerts.ledger.port import Ledger
 from alerts.roster import Roster
 from alerts.settings import NotifySettings
+from api.pushes import Pushes
 from api.selfwatch.board import Board
 from ingest.clock import Clock
 from ingest.events import Call
@@ -39,7 +40,8 @@ class Desk:
 
     `publish_call` validates a hotline call with the dialect of the MQTT door and returns it when the log has it;
     without it calls are refused with 503. `counts` adds figures to `/metrics`; each of `checks` says "" when its part
-    is well, else what is wrong. `board` has what the watch over the system itself found.
+    is well, else what is wrong. `board` has what the watch over the system itself found, `pushes`
+    are the doors of platforms.
     """
 
     ledger: Ledger
@@ -53,6 +55,7 @@ class Desk:
     counts: Callable[[], Mapping[str, float]] | None = None
     checks: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     board: Board = field(default_factory=Board)
+    pushes: Pushes | None = None
 
 
 def _desk(request: Request) -> Desk:
