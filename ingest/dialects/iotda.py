@@ -1,0 +1,144 @@
+"""Huawei Cloud IoTDA: pushed property and message reports and status changes, and the same of its predecessor (`notifyType`).
+
+One message has two forms of time: `event_time_ms` is ISO 8601 and the platform's, a service's `event_time` is compact
+(`20260912T173041Z`) and the device's. Some documents and versions put `body` beside `notify_data` and not into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from ingest.dialects.claims import Reason, TimeForm, Unreadable, read_json
+from ingest.dialects.enveloped import HandOn, nobody, read_inner, unhidden
+from ingest.dialects.named_values import (
+    MOST_NAMES,
+    Origin,
+    Said,
+    fingerprint,
+    ident,
+    known,
+    mapping,
+    moment,
+    observed,
+    point_in,
+)
+from ingest.dialects.observation import Attribute, Decoding, Entry, Fit, Kind, Message, Observation, accepted, ignored
+from ingest.dialects.smoke_events import read_profile
+
+_STANDINGS: Final[Mapping[str, Kind]] = {"ONLINE": Kind.ONLINE, "OFFLINE": Kind.OFFLINE, "ABNORMAL": Kind.OFFLINE}
+_OLD: Final = ("deviceDataChanged", "deviceDatasChanged")
+
+
+class IotDa:
+    """One stream of pushes. `hand_on` is asked for the meaning of messages that are not names and values."""
+
+    def __init__(self, hand_on: HandOn = nobody) -> None:
+        self.hand_on = hand_on
+
+    def decode(self, message: Message) -> Decoding:
+        """Raises `Unreadable` for what is no push of the platform."""
+        whole = mapping(read_json(message.payload))
+        if "notifyType" in whole:
+            return self._old(whole)
+        resource, data = whole.get("resource"), mapping(whole.get("notify_data"))
+        if not isinstance(resource, str) or not data:
+            raise Unreadable(Reason.MISSING_FIELD, "resource and notify_data")
+        header, body = mapping(data.get("header")), mapping(data.get("body")) or mapping(whole.get("body"))
+        origin = _origin(whole, header or data, body)
+        if resource in {"device.property", "device.event"}:
+            return accepted(*_services(body.get("services"), origin))
+        if resource == "device.message":
+            return self._message(body, message, origin)
+        if resource == "device.status":
+            return _status(body.get("status"), origin)
+        return ignored(f"{resource[:60]} {str(whole.get('event'))[:20]} of {origin.device}")
+
+    def _message(self, body: Mapping[str, Any], message: Message, origin: Origin) -> Decoding:
+        content = body.get("content")
+        if isinstance(content, dict):
+            return accepted(*observed(_more(origin, {}, content), read_profile(content) or (Said(Kind.HEARTBEAT, ""),)))
+        if not isinstance(content, str):
+            raise Unreadable(Reason.MISSING_FIELD, "content of a message")
+        return read_inner(unhidden(content), message, origin, self.hand_on)
+
+    def _old(self, whole: Mapping[str, Any]) -> Decoding:
+        origin = _origin(whole, whole, whole)
+        if whole["notifyType"] not in _OLD:
+            return ignored(f"{str(whole['notifyType'])[:60]} of {origin.device}")
+        listed = whole.get("services", [whole.get("service")])
+        services = [mapping(one) for one in listed] if isinstance(listed, list) else []
+        renamed = [
+            {"service_id": s.get("serviceId"), "properties": s.get("data"), "event_time": s.get("eventTime")}
+            for s in services
+        ]
+        return accepted(*_services(renamed, origin))
+
+
+def _services(listed: object, origin: Origin) -> tuple[Observation, ...]:
+    """Each service has its own time, which is the device's; a wrong one costs nothing but the time."""
+    if not isinstance(listed, list) or not listed or len(listed) > MOST_NAMES:
+        raise Unreadable(Reason.MISSING_FIELD, "services")
+    found: list[Observation] = []
+    for service in map(mapping, listed):
+        values = mapping(service.get("properties")) or mapping(service.get("paras"))
+        said = read_profile(values)
+        time = service.get("event_time")
+        at, warnings = moment(time, TimeForm.ISO) if known(time) else (None, ())
+        facts = {
+            to: service[name]
+            for name, to in (("service_id", "service_id"), ("event_type", "event"))
+            if isinstance(service.get(name), str)
+        }
+        where = replace(_more(origin, facts, values), device_at=at, warnings=origin.warnings + warnings)
+        found += observed(where, said)
+    return tuple(found) or observed(origin, (Said(Kind.HEARTBEAT, ""),))
+
+
+def _status(word: object, origin: Origin) -> Decoding:
+    kind = _STANDINGS.get(str(word).upper())
+    if kind is None:
+        return ignored(f"status {str(word)[:20]} of {origin.device}")
+    return accepted(*observed(origin, (Said(kind, "", attributes={"status": str(word)}),)))
+
+
+def _origin(whole: Mapping[str, Any], header: Mapping[str, Any], body: Mapping[str, Any]) -> Origin:
+    name = header.get("device_id") or header.get("deviceId") or header.get("node_id")
+    device, gateway = ident(name, "device_id"), header.get("gateway_id") or header.get("gatewayId") or ""
+    at, warnings = moment(whole.get("event_time_ms") or whole.get("event_time") or whole.get("timestamp"), TimeForm.ISO)
+    facts: dict[str, Attribute] = {
+        to: header[field]
+        for field, to in (("node_id", "node_id"), ("product_id", "product_id"), ("productId", "product_id"))
+        if isinstance(header.get(field), str) and known(header[field])
+    }
+    request = whole.get("request_id") or whole.get("requestId")
+    same = fingerprint(body)
+    key = f"iotda:{request[:64]}:{same}" if isinstance(request, str) and request else f"iotda:{device[:64]}:{at}:{same}"
+    own = gateway if isinstance(gateway, str) and gateway and gateway != device else ""
+    return Origin(
+        device, ident(own, "gateway_id") if own else "", server_at=at, key=key, warnings=warnings, attributes=facts
+    )
+
+
+def _more(origin: Origin, facts: Mapping[str, Attribute], values: Mapping[str, Any]) -> Origin:
+    return replace(origin, attributes={**origin.attributes, **facts}, point=point_in(values))
+
+
+def fits_iotda(message: Message) -> Fit:
+    """By the names that only its envelope has."""
+    body = message.payload
+    if b'"notify_data"' in body and b'"resource"' in body:
+        return Fit.MARKED
+    return Fit.MARKED if b'"notifyType"' in body and b'"deviceId"' in body else Fit.NO
+
+
+ENTRIES: Final[tuple[Entry, ...]] = (
+    Entry(
+        name="iotda",
+        standard="Huawei Cloud IoTDA data forwarding",
+        topics=("POST push", "AMQP push"),
+        fits=fits_iotda,
+        open=IotDa,
+    ),
+)
