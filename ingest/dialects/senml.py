@@ -226,8 +226,9 @@ def _observations(record: Resolved, now: datetime, warnings: tuple[str, ...]) ->
     key = f"senml:{record.name}:{record.time}" if record.time >= _RELATIVE else ""
     unit = _UNITS.get(record.unit, record.unit)
     warnings += breach
+    kind = Kind.STATE if isinstance(record.value, str | bool) else Kind.TELEMETRY
     seen = Observation(
-        _kind(record.value), record.device, record.metric, record.value, unit, device_at=at, key=key, warnings=warnings, attributes=attributes
+        kind, record.device, record.metric, record.value, unit, device_at=at, key=key, warnings=warnings, attributes=attributes
     )  # fmt: skip
     found: list[Observation] = []
     if isinstance(record.value, bool) and (alarm := alarm_class(record.metric)):
@@ -239,10 +240,6 @@ def _observations(record: Resolved, now: datetime, warnings: tuple[str, ...]) ->
         unit = f"{unit}·s" if unit else ""
         found.append(replace(seen, kind=Kind.TELEMETRY, metric=f"{record.metric}_sum", value=record.total, unit=unit))
     return found
-
-
-def _kind(value: Value) -> Kind:
-    return Kind.STATE if isinstance(value, str | bool) else Kind.TELEMETRY
 
 
 def _split(base: str, name: str, unit: str) -> tuple[str, str]:
