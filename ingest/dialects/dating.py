@@ -14,6 +14,7 @@ ZERO_TIME: Final = "zero_time"
 BAD_TIME: Final = "bad_time"
 NAIVE_TIME: Final = "naive_time"
 CLOCK_SKEW: Final = "clock_skew"
+_LONGEST: Final = 64  # characters of a text that may be a time
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LOOSE: Final = re.compile(
     r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})[T\s]+(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d{1,9}))?)?\s*(Z|[+-]\d{1,2}(?::?\d{2})?)?",
@@ -30,7 +31,7 @@ def dated(text: object, received_at: datetime, naive: timedelta | None = None) -
     """
     if not isinstance(text, str) or not text.strip():
         return None, (ZERO_TIME,)
-    found = _read(text.strip())
+    found = _read(text.strip()) if len(text) <= _LONGEST else None
     if found is None:
         return None, (BAD_TIME,)
     if found.tzinfo is None:

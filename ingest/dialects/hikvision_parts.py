@@ -17,7 +17,7 @@ MOST_PARTS: Final = 64
 _MOST_HEADERS: Final = 32
 _LONGEST_LINE: Final = 1024
 _ANNOUNCED: Final = re.compile(r"boundary\s*=\s*\"?([^\";,\s]{1,70})", re.IGNORECASE)
-_SEEN: Final = re.compile(rb"(?:\A|\n)(--[^\s-][^\r\n]{0,69}?)[ \t]*\r?\n")
+_SEEN: Final = re.compile(rb"(?:\A|\n)(--[^\s-][^\r\n]{0,69}?)[ \t]{0,16}\r?\n")
 _HEADER: Final = re.compile(rb"([A-Za-z][A-Za-z0-9-]{0,63})[ \t]*:[ \t]*(.*)", re.DOTALL)
 
 

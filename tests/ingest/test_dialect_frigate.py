@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.dialects.frigate import ENTRIES, Frigate
@@ -249,6 +249,7 @@ JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st
 FIELDS = ["id", "camera", "label", "score", "top_score", "frame_time", "start_time", "end_time", "data", "severity", "current_zones", "false_positive", "active"]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.sampled_from(FIELDS), JSON, st.sampled_from(["frigate/events", "frigate/reviews"]))
 def test_any_value_anywhere_never_faults(name: str, value: Any, topic: str) -> None:
     try:
@@ -258,6 +259,7 @@ def test_any_value_anywhere_never_faults(name: str, value: Any, topic: str) -> N
     assert not decode(payload, topic).reason.startswith("fault")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100), st.sampled_from(["events", "reviews", "available", "triggers", "yard/person", "yard/audio/rms", "yard/status/x", "//", ""]))  # fmt: skip
 def test_any_bytes_never_fault(payload: bytes, path: str) -> None:
     assert not decode(payload, f"frigate/{path}").reason.startswith("fault")

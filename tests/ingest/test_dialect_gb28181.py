@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.dialects.gb28181 import ENTRIES, Gb28181
@@ -200,17 +200,20 @@ def test_what_is_refused(why: str, payload: bytes, reason: str) -> None:
 WHOLE = notify("<Longitude>116.4</Longitude><Latitude>39.9</Latitude>")
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(WHOLE)), st.binary(max_size=4))
 def test_changed_bytes_never_fault(at: int, junk: bytes) -> None:
     assert not decode(WHOLE[:at] + junk + WHOLE[at + len(junk) :]).reason.startswith("fault")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_never_fault(junk: bytes) -> None:
     for payload in (junk, b"<Notify>" + junk + b"</Notify>", b"MESSAGE " + junk):
         assert not decode(payload).reason.startswith("fault")
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["AlarmMethod", "AlarmType", "AlarmPriority", "AlarmTime", "Longitude", "SN", "DeviceID"]), st.text(st.characters(codec="utf-8", exclude_characters="<&"), max_size=30)))  # fmt: skip
 def test_any_words_never_fault(words: dict[str, str]) -> None:
     payload = notify(encoding="", codec="utf-8", **words)

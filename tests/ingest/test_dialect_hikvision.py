@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.dialects.hikvision import BODY, ENTRIES, Hikvision
@@ -242,11 +242,13 @@ def test_the_peer_is_the_last_name() -> None:
 WHOLE = parts(("application/xml", alert(inner=region("50"))), ("image/jpeg", PICTURE[:64]))
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(WHOLE) - 1), st.binary(max_size=4))
 def test_changed_bytes_never_fault(at: int, junk: bytes) -> None:
     assert not decode(WHOLE[:at] + junk + WHOLE[at + len(junk) :]).reason.startswith("fault")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_never_fault(junk: bytes) -> None:
     for payload in (junk, b"--b\r\n" + junk, b"{" + junk, b"<EventNotificationAlert>" + junk):
@@ -254,6 +256,7 @@ def test_any_bytes_never_fault(junk: bytes) -> None:
         assert not decode(payload).reason.startswith("fault")
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=60), min_size=1, max_size=5))
 def test_parts_with_their_lengths_come_back_as_they_went_in(bodies: list[bytes]) -> None:
     found = split_parts(parts(*(("image/jpeg", body) for body in bodies)), "multipart/mixed; boundary=boundary")

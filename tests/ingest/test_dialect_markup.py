@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.dialects.claims import Reason, Unreadable
@@ -66,6 +66,7 @@ def test_names_are_compared_without_namespace_and_case() -> None:
     assert len(every(root, "item", most=1)) == 1
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_text_or_refused(raw: bytes) -> None:
     for read in (text_of, tree_of):
@@ -113,6 +114,7 @@ def test_epochs(why: str, value: object, expected: object) -> None:
     assert dated_epoch(value, NOW) == expected, why
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_a_time_or_none(text: str) -> None:
     at, warnings = dated(text, NOW, CHINA)

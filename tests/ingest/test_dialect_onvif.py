@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.dialects.observation import Decoding, Fit, Kind, Message, Observation, Verdict, decode_safely
@@ -168,11 +168,13 @@ LEAF = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=9)
 JSON = st.recursive(LEAF, lambda x: st.lists(x, max_size=3) | st.dictionaries(st.sampled_from(["SimpleItem", "Name", "Value", "State", "x"]), x, max_size=3), max_leaves=8)  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(WHOLE)), st.binary(max_size=4))
 def test_changed_bytes_never_fault(at: int, junk: bytes) -> None:
     assert not decode(WHOLE[:at] + junk + WHOLE[at + len(junk) :]).reason.startswith("fault")
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["UtcTime", "PropertyOperation", "Source", "Key", "Data", "Topic"]), JSON), st.sampled_from(["", "a/onvif-ej/b/&c", "/onvif-ej/"]))  # fmt: skip
 def test_any_json_never_faults(body: dict[str, Any], topic: str) -> None:
     assert not decode(orjson.dumps(body), topic).reason.startswith("fault")
