@@ -9,6 +9,7 @@ goes on within a body.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from enum import IntEnum
@@ -23,6 +24,8 @@ AROUND: Final = 30  # bytes of a frame without its body
 LONGEST_BODY: Final = 1024
 BEIJING: Final = timezone(timedelta(hours=8))
 TAG: Final = 6  # bytes of a time
+# Where a frame may begin: a start mark and a small main version behind the serial, or the end of what has come.
+_BEGIN: Final = re.compile(rb"@@(?:..[\x00-\x1f]|.{0,2}\Z)|@\Z", re.DOTALL)
 _MAIN_VERSIONS: Final = (1, 2)  # the standard has 1; 2 is met in the field
 
 
@@ -152,6 +155,10 @@ class Splitter:
         self._held += data
         return self._cut(last=False)
 
+    def __len__(self) -> int:
+        """Bytes that are held back."""
+        return len(self._held)
+
     def finish(self) -> list[Piece]:
         """What the bytes held back amount to, now that no more will come."""
         return self._cut(last=True)
@@ -160,10 +167,11 @@ class Splitter:
         held, pieces, at, clean = self._held, list[Piece](), 0, 0  # bytes before `clean` have been told of
         cut_short: Head | None = None
         while True:
-            at = held.find(START, at)
-            if at < 0:
-                at = len(held) - (1 if held[-1:] == START[:1] and not last else 0)
+            begin = _BEGIN.search(held, at)
+            if begin is None:
+                at = len(held)
                 break
+            at = begin.start()
             piece, size = self._piece(at, last)
             if size == 0 and not last:
                 ahead = self._frame_after(at)  # what began here may be rubbish: it must not hold a frame up

@@ -110,8 +110,8 @@ def instant_of(text: str) -> tuple[datetime | None, str]:
     if not match[1].strip("0"):
         return None, "zero_time"
     try:
-        year, *rest = int(text[:4]), *(int(text[at : at + 2]) for at in range(4, 14, 2))
-        at = datetime(year, *rest, tzinfo=_BEIJING).astimezone(UTC)
+        month, day, hour, minute, second = (int(text[at : at + 2]) for at in range(4, 14, 2))
+        at = datetime(int(text[:4]), month, day, hour, minute, second, tzinfo=_BEIJING).astimezone(UTC)
     except (ValueError, OverflowError):
         return None, "bad_time"
     at += timedelta(milliseconds=int(match[2].ljust(3, "0")))

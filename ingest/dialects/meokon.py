@@ -184,7 +184,7 @@ def _whole(raw: bytes, at: int, size: int) -> bool:
     frame = raw[at : at + size]
     if not _SMALLEST <= size <= _LARGEST or len(frame) != size or frame[-2:] != _END:
         return False
-    return int.from_bytes(frame[-4:-2]) == CrcModbus.calc(frame[:-_TAIL])
+    return bool(int.from_bytes(frame[-4:-2]) == CrcModbus.calc(frame[:-_TAIL]))
 
 
 def _observations(frame: _Frame) -> list[Observation]:
