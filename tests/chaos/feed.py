@@ -27,7 +27,7 @@ PATIENCE: Final = (
     15.0  # seconds without an acknowledgement after which everything unacknowledged is said again, doubled each time
 )
 LONGEST_PATIENCE: Final = 60.0
-HANDED: Final = 2000  # messages that the MQTT broker owes us an acknowledgement for
+HANDED: Final = 100  # messages that the MQTT broker owes us an acknowledgement for; paho looks at every one of them at each acknowledgement
 RECONNECT: Final = 0.5
 POISON_SOURCE: Final = "poison"
 REFUSED: Final = 0x10  # "no matching subscribers" and everything above it: not accepted
