@@ -229,7 +229,7 @@ def _stated(entity: Entity, value: object) -> Iterator[Observation]:
     if value is None or (isinstance(value, str) and value.strip().lower() in _NOTHING):
         return
     if _is_binary(entity):
-        yield _binary(said, entity, value, about)  # type: ignore[arg-type]
+        yield _binary(said, entity, value, about)
         return
     if entity.component == "event":
         body = _event(value)

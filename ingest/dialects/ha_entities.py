@@ -113,7 +113,7 @@ def entities(body: Mapping[str, Any], component: str, node: str, name: str) -> I
     if not isinstance(components, dict):
         yield "", _entity(config, component, node, name)
         return
-    shared = {k: config[k] for k in _SHARED if k in config}
+    shared: dict[str, Any] = {k: config[k] for k in _SHARED if k in config}
     base = config.get("~")
     for own, part in list(components.items())[:MOST_COMPONENTS]:
         if not isinstance(part, dict):

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from ingest.dialects.makers import named
 from ingest.dialects.native import mask
@@ -248,7 +248,8 @@ def masked_name(name: str) -> str:
 
 def discreet(order: WorkOrder) -> WorkOrder:
     """The order with its texts masked, and without anything of its caller when it is confidential."""
-    kept = replace(order, **{name: masked(getattr(order, name)) for name in _TEXTS})
+    texts: dict[str, Any] = {name: masked(getattr(order, name)) for name in _TEXTS}
+    kept = replace(order, **texts)
     if not kept.secret:
         return kept
     return replace(kept, caller="", caller_name="", caller_hash="", recording_id="", old_caller=None)

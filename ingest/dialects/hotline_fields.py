@@ -6,7 +6,7 @@ Shipped profiles are in `hotline.toml`. Reads a JSON object, an array, an envelo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -33,6 +33,7 @@ from ingest.events import InvalidEvent
 
 LONGEST_TEXT: Final = 4000
 MOST_UNITS: Final = 32  # of one order
+_UNKNOWN: Final = "no record of a known family; write a profile for its field names"
 _YES: Final = frozenset({"是", "y", "已", "保密", "匿名", "有", "已联系", "已解决"})
 _NO: Final = frozenset({"否", "n", "未", "不保密", "公开", "实名", "无", "未联系", "未解决", "null", "none"})
 _COMPACT: Final = re.compile(r"\d{14}")
@@ -71,51 +72,53 @@ class Hotline:
     def decode(self, message: Message) -> Decoding:
         records = list(self._records(message))
         if not records:
-            raise Unreadable(Reason.MISSING_FIELD, "no record of a known family; write a profile for its field names")
+            raise Unreadable(Reason.MISSING_FIELD, _UNKNOWN)
         rows: list[Observation] = []
         wrong: list[Unreadable] = []
         first = ""  # a history without its order's number goes by its first step
         for at, (profile, record) in enumerate(records, 1):
             try:
                 orders = orders_of(profile, record, message)
-                if profile.history:
+                if profile and profile.history:
                     first = first or orders[0].step_id
                     orders = [o if o.order_no else replace(o, order_no=first) for o in orders]
                 rows += [observed(order) for order in orders]
             except Unreadable as error:
                 wrong.append(error)
-                rows.append(unreadable_row(profile.name, at, str(error)))
+                rows.append(unreadable_row(profile.name if profile else "hotline", at, str(error)))
         if len(wrong) == len(records):
             raise wrong[0]
         return accepted(*rows)
 
-    def _records(self, message: Message) -> Iterator[tuple[Profile, Mapping[str, Any]]]:
+    def _records(self, message: Message) -> Iterator[tuple[Profile | None, Mapping[str, Any]]]:
+        found: Sequence[Mapping[str, Any]]
         if message.payload.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in {b"{", b"["}:
             found = self._in_json(json_of(message, LARGEST_TABLE))
         else:
             found = csv_rows(message.payload)
         for record in found:
-            profile = next((p for p in self._profiles if is_of(p, record)), None)
-            if profile is not None:
-                yield profile, record
+            yield next((p for p in self._profiles if is_of(p, record)), None), record
 
-    def _in_json(self, body: object) -> list[Mapping[str, Any]]:
+    def _in_json(self, body: object) -> list[dict[str, Any]]:
+        """The first list of records, or the one record, of which at least one is of a known family."""
         candidates = [body]
         if isinstance(body, dict):
             pointers = dict.fromkeys(pointer for profile in self._profiles for pointer in profile.records)
             candidates += [at_pointer(body, pointer) for pointer in pointers]
         for found in candidates:
             rows = found if isinstance(found, list) else [found]
-            kept = [row for row in rows if isinstance(row, dict) and any(is_of(p, row) for p in self._profiles)]
-            if len(kept) > MOST:
-                raise Unreadable(Reason.TOO_BIG, f"{len(kept)} records; at most {MOST} are taken of one message")
-            if kept:
+            kept = [row if isinstance(row, dict) else {} for row in rows]
+            if any(is_of(p, row) for row in kept for p in self._profiles):
+                if len(kept) > MOST:
+                    raise Unreadable(Reason.TOO_BIG, f"{len(kept)} records; at most {MOST} are taken of one message")
                 return kept
         return []
 
 
-def orders_of(profile: Profile, record: Mapping[str, Any], message: Message) -> list[WorkOrder]:
+def orders_of(profile: Profile | None, record: Mapping[str, Any], message: Message) -> list[WorkOrder]:
     """The order as each of its units has it. Raises `Unreadable` when it cannot be told which order it is."""
+    if profile is None:
+        raise Unreadable(Reason.MISSING_FIELD, _UNKNOWN)
     found: dict[str, Any] = {}
     for source, name in profile.fields.items():
         value = at_pointer(record, source) if source.startswith("/") else record.get(source)
@@ -128,10 +131,13 @@ def orders_of(profile: Profile, record: Mapping[str, Any], message: Message) -> 
     read = _Read(profile, message)
     kept = read.all(found)
     order = WorkOrder(**kept, warnings=tuple(dict.fromkeys(read.warnings)))
-    if not order.order_no and order.step_id:
-        digits = _DIGITS.search(message.topic)
-        named_by_path = {"order_no": digits[0]} if digits else {"warnings": (*order.warnings, "order_no_missing")}
-        order = replace(order, **named_by_path)  # type: ignore[arg-type]
+    if profile.history and not order.order_no:
+        asked = _DIGITS.search(message.topic)
+        order = (
+            replace(order, order_no=asked[0])
+            if asked
+            else replace(order, warnings=(*order.warnings, "order_no_missing"))
+        )
     if not (order.order_no or order.step_id or order.call_id):
         raise Unreadable(Reason.MISSING_FIELD, "neither an order number nor a call's")
     return distinct(_by_unit(order, read, found))
@@ -144,8 +150,8 @@ def _by_unit(order: WorkOrder, read: _Read, found: Mapping[str, Any]) -> Iterato
     if own:  # the order's state is the city's, and each unit has its own
         yield replace(order, unit="", unit_code="")
     for unit, code in units[:MOST_UNITS]:
-        state = {"status": read.status(own), "status_word": own[:100]} if own else {}
-        yield replace(order, unit=unit, unit_code=code, **state)  # type: ignore[arg-type]
+        one = replace(order, unit=unit, unit_code=code)
+        yield replace(one, status=read.status(own), status_word=own[:100]) if own else one
     for unit, word in _echoed(found.get("unit_states")):
         yield replace(order, unit=unit, unit_code="", status=read.status(word), status_word=word)
 

@@ -145,7 +145,7 @@ def _status(said: Said, params: Mapping[str, Any], *, snapshot: bool) -> Iterato
 
 def _of_component(said: Said, component: str, values: Mapping[str, Any], *, snapshot: bool) -> Iterator[Observation]:
     kind, _, ordinal = component.partition(":")
-    about = {"component": component[:64]}
+    about: dict[str, str | bool] = {"component": component[:64]}
     alarm, muted = truth(values.get("alarm")), truth(values.get("mute"))
     if alarm is not None:
         metric = _ALARMS.get(kind, f"{kind}_alarm")

@@ -177,7 +177,7 @@ def _availability(base: str, name: str, message: Message) -> Decoding:
     if message.payload.lstrip()[:1] == b"{":
         body = json_of(message)
         word = body.get("state") if isinstance(body, dict) else None
-    if word not in {"online", "offline"}:
+    if not isinstance(word, str) or word not in {"online", "offline"}:
         raise Unreadable(Reason.BAD_VALUE, f"{str(word)[:40]!r} is neither online nor offline")
     kind = Kind.ONLINE if word == "online" else Kind.OFFLINE
     return accepted(Said(named(name or base), base).that(kind))

@@ -216,6 +216,11 @@ def test_a_bad_row_does_not_cost_the_others_and_is_said() -> None:
     assert (rows[1].warnings, rows[1].attributes["row"]) == (("row_rejected",), 2)
 
 
+def test_a_record_of_no_known_family_beside_others_is_said() -> None:
+    rows = read({"data": [wide(), {"x": 1}, 7]}).observations
+    assert [o.kind for o in rows] == [Kind.ORDER, Kind.NOTICE, Kind.NOTICE]
+
+
 def test_a_call_before_there_is_an_order() -> None:
     (one,) = read(
         {

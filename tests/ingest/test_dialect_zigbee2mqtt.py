@@ -177,7 +177,7 @@ TOPICS = ("", "zigbee2mqtt/x", "zigbee2mqtt/x/availability", "zigbee2mqtt/bridge
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(
-        ["smoke", "test", "voltage", "last_seen", "action", "device", "gas", "temperature", "friendly_name", "definition", "exposes", "features", "property", "type", "x"]
+        ["state", "smoke", "test", "voltage", "last_seen", "action", "device", "gas", "temperature", "friendly_name", "definition", "exposes", "features", "property", "type", "x"]
     ), inner, max_size=6),
     max_leaves=20,
 )  # fmt: skip
