@@ -184,11 +184,8 @@ def _origin(who: _Who, body: Mapping[str, Any]) -> Origin:
     version = body.get("version")
     odd = ("version_unexpected",) if version is not None and version != "1.0" else ()
     attributes: dict[str, Attribute] = {"product_key": who.product} if who.product.isprintable() and who.product else {}
-    key = (
-        f"alink:{who.product}:{who.device}:{str(number)[:64]}"[:200]
-        if number not in {None, ""} and not isinstance(number, dict | list)
-        else ""
-    )
+    named = isinstance(number, str | int) and number not in {"", 0}
+    key = f"alink:{who.product}:{who.device}:{str(number)[:64]}"[:200] if named else ""
     return Origin(who.device, who.gateway, server_at=at, key=key, warnings=warnings + odd, attributes=attributes)
 
 

@@ -54,7 +54,7 @@ class ChirpStack:
     def decode(self, message: Message) -> Decoding:
         """Observations of `up`, `status` and `location`, notices of `log` errors; joins and acknowledgements are ignored."""
         event, eui = _of_topic(message.topic)
-        if message.payload[:1] in {b"{", b" ", b"\n", b"\t", b"\r"}:
+        if message.payload.lstrip(b" \t\r\n")[:1] in {b"{", b"["}:  # protobuf begins with a line feed too
             body = mapping(read_json(message.payload))
             if not body:
                 raise Unreadable(Reason.BAD_JSON, "not an object")

@@ -7,6 +7,7 @@ or a state, and only with a value that says yes or no: everything else keeps its
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -219,6 +220,9 @@ _FAULTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("batterylow", "lowbattery", "lowbatteryalarm", "batterystate"), "battery_low"),
     **dict.fromkeys(("fault", "trouble", "sensorfault", "devicefault", "errorstate"), "fault"),
 }
+_SETTINGS: Final = re.compile(
+    "enabl|config|setting|mute|silen|clear|reset|releas|count|last"
+)  # of an alarm, and no alarm itself
 _TESTS: Final = frozenset({"test", "testing", "selftest", "testalarm", "testmode"})
 _YES: Final = frozenset(
     {"alarm", "alarming", "alert", "leak", "leaking", "tilt", "tilted", "trigger", "triggered", "detected", "threshold_alarm",
@@ -250,11 +254,35 @@ def read_named(values: Mapping[str, Any]) -> tuple[Said, ...]:
 
     Raises `Unreadable` when it is too deep or too long.
     """
-    said = tuple(_one(name, value) for name, value in _flat(values))
+    said = _distinct(values)
     said += tuple(one for record in _history(values) for one in record)
     if any(one.kind is Kind.TEST for one in said):
         said = tuple(replace(one, marks=one.marks | Mark.TEST) for one in said)
     return said
+
+
+def _distinct(values: Mapping[str, Any]) -> tuple[Said, ...]:
+    """The first of several under one name has it; the others, deeper down or elsewhere, have the whole path."""
+    said: list[Said] = []
+    taken: set[str] = set()
+    for path, value in _flat(values):
+        one = _one(path, value)
+        again = one.metric in taken and one.metric != path and "." in path
+        said.append(replace(one, metric=path[-NAME_LENGTH:]) if again and path.isprintable() else one)
+        taken.add(one.metric)
+    return unsilenced(said)
+
+
+def unsilenced(said: Iterable[Said]) -> tuple[Said, ...]:
+    """Two names of one class in a message: the one that is well does not end the alarm of the other, and is a state under its own name."""
+    said = tuple(said)
+    ringing = {one.metric for one in said if one.kind is Kind.ALARM}
+    return tuple(
+        replace(one, kind=Kind.STATE, metric=str(one.attributes.get("name", one.metric))[:NAME_LENGTH])
+        if one.kind is Kind.CLEAR and one.metric in ringing
+        else one
+        for one in said
+    )
 
 
 def point_in(values: Mapping[str, Any]) -> Point | None:
@@ -299,11 +327,12 @@ def _one(name: str, value: object) -> Said:
     if not name.isprintable() or not name or len(name) > NAME_LENGTH:  # an alarm is not lost over its neighbour's name
         short = "".join(c for c in name if c.isprintable())[:NAME_LENGTH] or "unnamed"
         return replace(_one(short, value), warnings=("name_changed",))
-    word = plain(name)
+    last = name.rpartition(".")[2]
+    word = plain(last)
     yes = truth(value)
     if word in _TESTS and yes is not None:
         return Said(Kind.TEST if yes else Kind.STATE, "test", yes)
-    alarm = _ALARMS.get(word) or (name if word.endswith("alarm") and "." not in name else None)
+    alarm = _ALARMS.get(word) or (last if word.endswith("alarm") and not _SETTINGS.search(word) else None)
     if isinstance(value, str) and value.lower().startswith("testing alarm"):
         return Said(Kind.TEST, alarm or "alarm", value=True, attributes={"event": value[:TEXT_LENGTH]})
     if word in _FAULTS and yes is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from ingest.dialects.named_values import Said, measured, read_named
+from ingest.dialects.named_values import Said, measured, read_named, unsilenced
 from ingest.dialects.observation import Kind
 from ingest.events import Mark
 
@@ -58,5 +58,6 @@ def read_profile(values: Mapping[str, Any]) -> tuple[Said, ...]:
         smoke_event(code),
         read_named({n: v for n, v in values.items() if measured(n, v) and n not in skipped}),
     )
-    test = any(one.marks & Mark.TEST for one in (*smoke, *said))
-    return tuple(replace(one, marks=one.marks | Mark.TEST) if test else one for one in (*smoke, *said))
+    whole = unsilenced((*smoke, *said))
+    test = any(one.marks & Mark.TEST for one in whole)
+    return tuple(replace(one, marks=one.marks | Mark.TEST) if test else one for one in whole)
