@@ -221,6 +221,7 @@ _TIME_OF: Final = {
 _ELSEWHERE: Final = frozenset(
     {"source", "status", "point", "caller", "caller_name", "caller_hash", "warnings", "test", "status_time"}
 )
+_SAID: Final = tuple(spec.name for spec in fields(WorkOrder) if spec.name not in _ELSEWHERE)
 _TEXTS: Final = ("title", "content", "address", "reply", "back_reason", "visit_result")
 _SPACED: Final = re.compile(r"(?<!\d)(?:\+?86[- ]?)?(1[3-9]\d)[- ]\d{4}[- ](\d{4})(?!\d)")
 _LANDLINE: Final = re.compile(r"(?<!\d)(0\d{2,3})[- ]?\d{5,6}(\d{2})(?!\d)")
@@ -248,11 +249,12 @@ def masked_name(name: str) -> str:
 
 def discreet(order: WorkOrder) -> WorkOrder:
     """The order with its texts masked, and without anything of its caller when it is confidential."""
-    texts: dict[str, Any] = {name: masked(getattr(order, name)) for name in _TEXTS}
-    kept = replace(order, **texts)
-    if not kept.secret:
-        return kept
-    return replace(kept, caller="", caller_name="", caller_hash="", recording_id="", old_caller=None)
+    changed: dict[str, Any] = {
+        name: short for name in _TEXTS if (text := getattr(order, name)) and (short := masked(text)) != text
+    }
+    if order.secret:
+        changed |= {"caller": "", "caller_name": "", "caller_hash": "", "recording_id": "", "old_caller": None}
+    return replace(order, **changed) if changed else order
 
 
 def observed(order: WorkOrder) -> Observation:
@@ -279,11 +281,11 @@ def observed(order: WorkOrder) -> Observation:
 
 def _attributes(order: WorkOrder) -> dict[str, Attribute]:
     found: dict[str, Attribute] = {}
-    for spec in fields(order):
-        value = getattr(order, spec.name)
-        if spec.name in _ELSEWHERE or value is None or value == "" or (spec.name == "secret" and not value):
+    for name in _SAID:
+        value = getattr(order, name)
+        if value is None or value == "" or (name == "secret" and not value):
             continue
-        found[spec.name] = (
+        found[name] = (
             value.isoformat() if isinstance(value, datetime) else str(value) if isinstance(value, StrEnum) else value
         )
     if (number := masked_number(order.caller)) != "":

@@ -33,6 +33,7 @@ from ingest.events import InvalidEvent
 
 LONGEST_TEXT: Final = 4000
 MOST_UNITS: Final = 32  # of one order
+_STATUSES: Final = frozenset(Status)
 _UNKNOWN: Final = "no record of a known family; write a profile for its field names"
 _YES: Final = frozenset({"是", "y", "已", "保密", "匿名", "有", "已联系", "已解决"})
 _NO: Final = frozenset({"否", "n", "未", "不保密", "公开", "实名", "无", "未联系", "未解决", "null", "none"})
@@ -78,10 +79,8 @@ class Hotline:
         first = ""  # a history without its order's number goes by its first step
         for at, (profile, record) in enumerate(records, 1):
             try:
-                orders = orders_of(profile, record, message)
-                if profile and profile.history:
-                    first = first or orders[0].step_id
-                    orders = [o if o.order_no else replace(o, order_no=first) for o in orders]
+                orders = orders_of(profile, record, message, first)
+                first = first or (orders[0].order_no if profile and profile.history else "")
                 rows += [observed(order) for order in orders]
             except Unreadable as error:
                 wrong.append(error)
@@ -115,7 +114,7 @@ class Hotline:
         return []
 
 
-def orders_of(profile: Profile | None, record: Mapping[str, Any], message: Message) -> list[WorkOrder]:
+def orders_of(profile: Profile | None, record: Mapping[str, Any], message: Message, first: str = "") -> list[WorkOrder]:
     """The order as each of its units has it. Raises `Unreadable` when it cannot be told which order it is."""
     if profile is None:
         raise Unreadable(Reason.MISSING_FIELD, _UNKNOWN)
@@ -130,14 +129,11 @@ def orders_of(profile: Profile | None, record: Mapping[str, Any], message: Messa
             found[name] = value
     read = _Read(profile, message)
     kept = read.all(found)
-    order = WorkOrder(**kept, warnings=tuple(dict.fromkeys(read.warnings)))
-    if profile.history and not order.order_no:
+    if profile.history and not kept.get("order_no"):
         asked = _DIGITS.search(message.topic)
-        order = (
-            replace(order, order_no=asked[0])
-            if asked
-            else replace(order, warnings=(*order.warnings, "order_no_missing"))
-        )
+        kept["order_no"] = asked[0] if asked else first or kept.get("step_id", "")
+        read.warnings += [] if asked else ["order_no_missing"]
+    order = WorkOrder(**kept, warnings=tuple(dict.fromkeys(read.warnings)))
     if not (order.order_no or order.step_id or order.call_id):
         raise Unreadable(Reason.MISSING_FIELD, "neither an order number nor a call's")
     return distinct(_by_unit(order, read, found))
@@ -150,7 +146,7 @@ def _by_unit(order: WorkOrder, read: _Read, found: Mapping[str, Any]) -> Iterato
     if own:  # the order's state is the city's, and each unit has its own
         yield replace(order, unit="", unit_code="")
     for unit, code in units[:MOST_UNITS]:
-        one = replace(order, unit=unit, unit_code=code)
+        one = order if unit == order.unit else replace(order, unit=unit, unit_code=code)
         yield replace(one, status=read.status(own), status_word=own[:100]) if own else one
     for unit, word in _echoed(found.get("unit_states")):
         yield replace(order, unit=unit, unit_code="", status=read.status(word), status_word=word)
@@ -196,7 +192,7 @@ class _Read:
 
     def status(self, word: str) -> Status | None:
         mapped = self._profile.values.get("status_word", {}).get(word, word)
-        return Status(mapped) if mapped in set(Status) else status_of(mapped)
+        return Status(mapped) if mapped in _STATUSES else status_of(mapped)
 
     def _urgency(self, word: str) -> Urgency | None:
         mapped = word.lower()

@@ -226,10 +226,6 @@ class Said:
         own = {**(attributes or {}), "source_value": value, "source_unit": "°F"}
         return self.that(Kind.TELEMETRY, metric, celsius(value), "°C", own)
 
-    def stamped(self, device: str) -> Said:
-        """The same for another device of this message."""
-        return replace(self, device=device)
-
 
 # ZoneStatus of the ZCL's IAS Zone cluster (0x0500): bit, name, and whether a set bit is a fault.
 IAS_ALARMS: Final = 0b11
