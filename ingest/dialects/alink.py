@@ -21,12 +21,12 @@ from ingest.dialects.named_values import (
     mapping,
     moment,
     observed,
-    plain,
     point_in,
     read_named,
 )
 from ingest.dialects.observation import Attribute, Decoding, Entry, Fit, Kind, Message, Observation, accepted, ignored
 from ingest.dialects.smoke_events import read_profile
+from ingest.dialects.value_names import plain
 from ingest.events import Mark
 
 _FIXED: Final = "/sys/"

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from ingest.dialects.claims import Reason, TimeForm, Unreadable, read_json
 from ingest.dialects.enveloped import HandOn, nobody, read_inner, unhidden
-from ingest.dialects.named_values import Origin, Said, fingerprint, ident, known, mapping, moment, observed, point_in
+from ingest.dialects.named_values import Origin, Said, fingerprint, ident, mapping, moment, observed, point_in
 from ingest.dialects.observation import Attribute, Decoding, Entry, Fit, Kind, Message, accepted, ignored
 from ingest.dialects.smoke_events import read_profile
+from ingest.dialects.value_names import known
 
 _NUMBERS: Final = ("upPacketSN", "upDataSN")
 _FACTS: Final[Mapping[str, str]] = {

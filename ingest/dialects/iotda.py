@@ -18,7 +18,6 @@ from ingest.dialects.named_values import (
     Said,
     fingerprint,
     ident,
-    known,
     mapping,
     moment,
     observed,
@@ -26,6 +25,7 @@ from ingest.dialects.named_values import (
 )
 from ingest.dialects.observation import Attribute, Decoding, Entry, Fit, Kind, Message, Observation, accepted, ignored
 from ingest.dialects.smoke_events import read_profile
+from ingest.dialects.value_names import known
 
 _STANDINGS: Final[Mapping[str, Kind]] = {"ONLINE": Kind.ONLINE, "OFFLINE": Kind.OFFLINE, "ABNORMAL": Kind.OFFLINE}
 _OLD: Final = ("deviceDataChanged", "deviceDatasChanged")

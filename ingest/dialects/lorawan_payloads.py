@@ -5,6 +5,7 @@ Which decoder reads a device's bytes is configuration: patterns of device profil
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from ingest.events import IDENT_LENGTH, digest
 LONGEST: Final = 1024  # bytes of a payload; LoRaWAN carries 242
 _FRAMES: Final = 64  # payloads of one text
 _HEX: Final = frozenset(string.hexdigits)
+_BINARY: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # what no text has in it
 _BETWEEN: Final = frozenset(",:-\u200b\u200c\u200d\ufeff")
 
 
@@ -114,7 +116,7 @@ def hex_frames(payload: bytes) -> tuple[bytes, ...]:
         text = payload.decode("utf-8")
     except UnicodeDecodeError:
         return (payload,)
-    if any(c < " " and c not in "\t\r\n" for c in text):
+    if _BINARY.search(text):
         return (payload,)
     frames: list[bytes] = []
     for n, line in enumerate(text.splitlines()):

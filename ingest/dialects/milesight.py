@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from ingest.dialects.claims import USABLE_FROM
@@ -35,9 +36,10 @@ from ingest.dialects.milesight_tables import (
     Scale,
     Skip,
 )
-from ingest.dialects.named_values import MOST_NAMES, Said, place, plain
+from ingest.dialects.named_values import MOST_NAMES, Said, place
 from ingest.dialects.observation import Kind, Quality
 from ingest.dialects.smoke_events import smoke_event
+from ingest.dialects.value_names import plain
 from ingest.events import Mark
 
 PORT: Final = 85  # the application port of every Milesight device
@@ -57,6 +59,7 @@ class Frame:
     rest: bytes = b""  # from the first channel on that is not known
 
 
+@lru_cache(maxsize=1024)
 def model_of(name: str) -> str:
     """The model that a device profile names, empty for none that is known."""
     word = plain(name)

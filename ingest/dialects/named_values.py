@@ -7,7 +7,6 @@ or a state, and only with a value that says yes or no: everything else keeps its
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,8 +16,10 @@ import orjson
 
 from ingest.dialects.claims import Reason, TimeForm, Unreadable, instant
 from ingest.dialects.observation import DEEPEST, Attributes, Kind, Observation, Quality, Value
+from ingest.dialects.value_names import ALARMS, FAULTS, MEASURES, SETTINGS, TESTS, plain, truth
 from ingest.events import IDENT_LENGTH, Mark, Point, digest
 
+_EPOCHS: Final = frozenset({TimeForm.EPOCH_S, TimeForm.EPOCH_MS})
 MOST_NAMES: Final = 1024  # values of one message
 NAME_LENGTH: Final = 64
 TEXT_LENGTH: Final = 1000  # characters of a word or text that are kept
@@ -73,7 +74,7 @@ def observed(origin: Origin, said: Iterable[Said]) -> tuple[Observation, ...]:
             warnings=origin.warnings + one.warnings,
             attributes={**origin.attributes, **one.attributes},
             point=one.point or origin.point,
-            marks=origin.marks | one.marks,
+            marks=origin.marks | one.marks if origin.marks and one.marks else origin.marks or one.marks,
         )
         for one in said
     )
@@ -88,21 +89,6 @@ def ident(value: object, what: str) -> str:
     return value
 
 
-def known(value: object) -> bool:
-    """Whether a field says anything: platforms write `undefined`, `null`, an empty text or -1 for what they do not know."""
-    if isinstance(value, str):
-        return value.lower() not in {"", "undefined", "null", "-1"}
-    return value is not None and value != -1
-
-
-def measured(name: str, value: object) -> bool:
-    """Whether a value under a name says anything: -1 is a temperature or a signal, and nothing for what cannot be negative."""
-    if isinstance(value, str | None) or value != -1:
-        return known(value)
-    word = plain(name)
-    return word not in _ALARMS and word not in _FAULTS and _MEASURES.get(word, ("", ""))[1] not in _NEVER_NEGATIVE
-
-
 def fingerprint(*parts: object) -> str:
     """A short key of values out of JSON, the same whatever order their names are in. Raises `Unreadable` when they are too deep."""
     try:
@@ -113,6 +99,8 @@ def fingerprint(*parts: object) -> str:
 
 def moment(value: object, *forms: TimeForm) -> tuple[datetime | None, tuple[str, ...]]:
     """An instant, and what was wrong with it: `zero_time` for one that says nothing, `bad_time` for one that cannot be read."""
+    if isinstance(value, str) and value.isdecimal() and len(value) <= 13 and forms[0] in _EPOCHS:
+        value = int(value)  # some platforms put their numbers into quotes
     try:
         found = instant(value, *forms) if isinstance(value, str | int | float) or value is None else None
     except Unreadable:
@@ -151,102 +139,6 @@ def kept(name: str, raw: bytes, warning: str) -> Said:
         (warning, *cut),
         {"payload_hex": raw.hex()[:HEX_LENGTH], "payload_bytes": len(raw)},
     )
-
-
-# Lower case without separators: what it is called here, and its unit.
-_MEASURES: Final[Mapping[str, tuple[str, str]]] = {
-    **dict.fromkeys(("temperature", "temp", "tdata", "temperaturevalue", "currenttemperature"), ("temperature", "°C")),
-    **dict.fromkeys(("humidity", "hum", "relativehumidity", "humidityvalue", "currenthumidity"), ("humidity", "%")),
-    **dict.fromkeys(
-        ("battery", "batterylevel", "batterypercent", "batterypercentage", "batteryvalue", "batterycapacity"),
-        ("battery", "%"),
-    ),
-    **dict.fromkeys(("voltage", "batteryvoltage"), ("voltage", "V")),
-    "co": ("co", "ppm"),
-    "co2": ("co2", "ppm"),
-    "nh3": ("nh3", "ppm"),
-    "h2s": ("h2s", "ppm"),
-    "smokeppm": ("smoke_ppm", "ppm"),
-    "smokeconcentration": ("smoke_ppm", "ppm"),
-    "pm25": ("pm2_5", "µg/m³"),
-    "pm10": ("pm10", "µg/m³"),
-    **dict.fromkeys(("illumination", "illuminance", "luminosity", "lux"), ("illuminance", "lx")),
-    "linkquality": ("linkquality", ""),
-    "rsrp": ("rsrp", ""),
-    "snr": ("snr", "dB"),
-}
-_NEVER_NEGATIVE: Final = frozenset({"%", "ppm", "µg/m³", "lx", "V"})
-# Names that only an alarm bears, and its class. A number other than 0 and 1 under them is a measurement and never an alarm.
-_ALARMS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(
-        (
-            "smoke",
-            "smokealarm",
-            "smokestatus",
-            "smokestate",
-            "smokedetected",
-            "smokesensorstate",
-            "smokealarmstate",
-            "firealarm",
-            "firestatus",
-        ),
-        "fire_alarm",
-    ),
-    **dict.fromkeys(
-        ("gasstatus", "gasalarm", "gasstate", "gasleak", "gasdetected", "gassensorstate", "gasalarmstate", "coalarm"),
-        "gas_alarm",
-    ),
-    **dict.fromkeys(
-        (
-            "leak",
-            "leakage",
-            "leakagestatus",
-            "waterleak",
-            "waterleakstatus",
-            "waterleakage",
-            "waterleakagestatus",
-            "flood",
-            "waterimmersion",
-            "waterimmersionstate",
-            "watersensorstate",
-        ),
-        "water_alarm",
-    ),
-    **dict.fromkeys(("tiltalarm", "tiltstatus", "tiltstate"), "tilt_alarm"),
-    **dict.fromkeys(("sos", "sosalarm", "sosstatus", "panic"), "sos_alarm"),
-    **dict.fromkeys(("alarm", "alarmstatus", "alarmstate"), "alarm"),
-}
-_FAULTS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("batterylow", "lowbattery", "lowbatteryalarm", "batterystate"), "battery_low"),
-    **dict.fromkeys(("fault", "trouble", "sensorfault", "devicefault", "errorstate"), "fault"),
-}
-_SETTINGS: Final = re.compile(
-    "enabl|config|setting|mute|silen|clear|reset|releas|count|last"
-)  # of an alarm, and no alarm itself
-_TESTS: Final = frozenset({"test", "testing", "selftest", "testalarm", "testmode"})
-_YES: Final = frozenset(
-    {"alarm", "alarming", "alert", "leak", "leaking", "tilt", "tilted", "trigger", "triggered", "detected", "threshold_alarm",
-     "threshold alarm", "yes", "true", "on", "1", "fire", "smoke", "报警", "告警"}
-)  # fmt: skip
-_NO: Final = frozenset(
-    {"normal", "release", "released", "alarm_release", "alarm release", "threshold_alarm_release", "threshold alarm release", "clear",
-     "cleared", "no", "no_leak", "no leak", "false", "off", "0", "ok", "none", "idle", "正常"}
-)  # fmt: skip
-
-
-def plain(name: str) -> str:
-    """A name as the tables here have it: lower case, nothing but letters and digits."""
-    return "".join(c for c in name.lower() if c.isalnum())
-
-
-def truth(value: object) -> bool | None:
-    """What a value says when it is a yes or a no, else None."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int | float):
-        return bool(value) if value in {0, 1} else None
-    word = str(value).strip().lower()
-    return True if word in _YES else False if word in _NO else None
 
 
 def read_named(values: Mapping[str, Any]) -> tuple[Said, ...]:
@@ -330,18 +222,18 @@ def _one(name: str, value: object) -> Said:
     last = name.rpartition(".")[2]
     word = plain(last)
     yes = truth(value)
-    if word in _TESTS and yes is not None:
+    if word in TESTS and yes is not None:
         return Said(Kind.TEST if yes else Kind.STATE, "test", yes)
-    alarm = _ALARMS.get(word) or (last if word.endswith("alarm") and not _SETTINGS.search(word) else None)
+    alarm = ALARMS.get(word) or (last if word.endswith("alarm") and not SETTINGS.search(word) else None)
     if isinstance(value, str) and value.lower().startswith("testing alarm"):
         return Said(Kind.TEST, alarm or "alarm", value=True, attributes={"event": value[:TEXT_LENGTH]})
-    if word in _FAULTS and yes is not None:
-        return Said(Kind.FAULT if yes else Kind.CLEAR, _FAULTS[word], yes, attributes={"name": name})
+    if word in FAULTS and yes is not None:
+        return Said(Kind.FAULT if yes else Kind.CLEAR, FAULTS[word], yes, attributes={"name": name})
     if alarm and yes is not None:
         return Said(Kind.ALARM if yes else Kind.CLEAR, alarm, yes, attributes={"name": name})
     if isinstance(value, bool) or not isinstance(value, int | float):
         return Said(Kind.STATE, name, value if isinstance(value, bool) else str(value)[:TEXT_LENGTH])
-    metric, unit = _MEASURES.get(word, (name, ""))
+    metric, unit = MEASURES.get(word, (name, ""))
     if not math.isfinite(value) or abs(value) > 2**63:
         return Said(Kind.TELEMETRY, metric, None, unit, Quality.BAD, ("not_finite",))
     if alarm:  # a number where the table has an alarm: without its unit it is compared with nothing

@@ -23,7 +23,6 @@ from ingest.dialects.named_values import (
     Said,
     fingerprint,
     ident,
-    known,
     mapping,
     moment,
     observed,
@@ -42,6 +41,7 @@ from ingest.dialects.observation import (
     accepted,
     ignored,
 )
+from ingest.dialects.value_names import known
 
 _DATA, _STANDING, _COMMAND = 1, 2, 7
 _BLOCK: Final = 16

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from ingest.dialects.named_values import Said, measured, read_named, unsilenced
+from ingest.dialects.named_values import Said, read_named, unsilenced
 from ingest.dialects.observation import Kind
+from ingest.dialects.value_names import measured
 from ingest.events import Mark
 
 _FIRE: Final = "fire_alarm"

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.dialects.claims import Reason, TimeForm, Unreadable
-from ingest.dialects.named_values import fingerprint, ident, kept, known, measured, moment, place, read_named, truth
+from ingest.dialects.named_values import fingerprint, ident, kept, moment, place, read_named
 from ingest.dialects.observation import Kind, Quality
+from ingest.dialects.value_names import known, measured, truth
 from ingest.events import Mark, Point
 
 
@@ -75,6 +76,7 @@ def test_positions() -> None:
 
 
 def test_times_cost_nothing() -> None:
+    assert moment("1795593598123", TimeForm.EPOCH_MS) == moment(1795593598123, TimeForm.EPOCH_MS)
     assert moment("x", TimeForm.ISO) == (None, ("bad_time",))
     assert moment([], TimeForm.ISO) == (None, ("zero_time",))
     assert moment(12, TimeForm.EPOCH_MS) == (None, ("zero_time",))
