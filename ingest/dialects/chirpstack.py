@@ -253,7 +253,7 @@ def _location(where: Mapping[str, Any]) -> Said:
 
 def _from_protobuf(event: str, payload: bytes) -> Mapping[str, Any]:
     """The same fields as the JSON has. Without a topic only an uplink is recognised: the events share their numbers."""
-    from chirpstack_api import integration  # half a second and 20 MB, for those who have it
+    from chirpstack_api import integration  # slow to import, and only needed for protobuf
     from google.protobuf.json_format import Error as JsonError
     from google.protobuf.json_format import MessageToDict
     from google.protobuf.message import DecodeError
