@@ -250,7 +250,11 @@ def _birth_observations(
     born = [(metric, names[metric.name]) for metric in measuring(payload) if metric.name in names]
     about: dict[str, Attribute] = {"metrics": len(born)}
     for metric, definition in born:
-        if definition.name.startswith("Properties/") and metric.string_value and len(about) <= _MOST_PROPERTIES:
+        if (
+            definition.name.startswith("Properties/")
+            and is_name(metric.string_value)
+            and len(about) <= _MOST_PROPERTIES
+        ):
             about[_WORDS.sub("_", definition.name.removeprefix("Properties/")).lower()] = metric.string_value[
                 :IDENT_LENGTH
             ]

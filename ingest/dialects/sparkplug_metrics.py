@@ -89,9 +89,9 @@ def define(metrics: list[Any]) -> tuple[dict[str, Definition], dict[int, str], t
     return names, aliases, tuple(dict.fromkeys(warnings))
 
 
-def is_name(name: str) -> bool:
-    """Whether a metric can be kept under this name."""
-    return 0 < len(name) <= LONGEST_NAME and name.isprintable()
+def is_name(name: object) -> bool:
+    """Whether a metric can be kept under this name. A text that is not UTF-8 comes out of protobuf as bytes."""
+    return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable()
 
 
 def observe(metric: Any, definition: Definition, setting: Setting) -> Iterator[Observation]:
@@ -107,6 +107,8 @@ def observe(metric: Any, definition: Definition, setting: Setting) -> Iterator[O
     if metric.is_historical:
         marks |= Mark.HISTORICAL
         warnings += ("historical",)
+    if definition.alarm:
+        attributes["alarm_class"] = alarm_class(definition.name)
     if metric.is_transient:
         attributes["transient"] = True
     if metric.datatype and definition.datatype and metric.datatype != definition.datatype:
@@ -150,8 +152,8 @@ def _kind(value: Value, definition: Definition, suffix: str, quality: Quality, *
 def _unit(metric: Any) -> str:
     if metric.HasField("properties"):
         for key, value in zip(metric.properties.keys, metric.properties.values, strict=False):
-            if key in _UNIT_KEYS and value.WhichOneof("value") == "string_value" and len(value.string_value) <= 16:
-                unit = str(value.string_value)
+            unit = value.string_value
+            if key in _UNIT_KEYS and isinstance(unit, str) and 0 < len(unit) <= 16:
                 return _UNITS.get(unit, unit)
     return ""
 
@@ -161,7 +163,7 @@ def _quality(metric: Any) -> Quality:
     if not metric.HasField("properties"):
         return Quality.GOOD
     for key, value in zip(metric.properties.keys, metric.properties.values, strict=False):
-        if key.lower() == "quality" and value.WhichOneof("value") in {"int_value", "long_value"}:
+        if key in {"Quality", "quality"} and value.WhichOneof("value") in {"int_value", "long_value"}:
             code = value.int_value or value.long_value
             if 192 <= code <= 255:
                 return Quality.GOOD
@@ -208,8 +210,8 @@ def _data_set(data: Any, attributes: dict[str, Attribute]) -> Iterator[tuple[str
 def _template(template: Any, attributes: dict[str, Attribute], depth: int) -> Iterator[tuple[str, Cell]]:
     if depth >= DEEPEST_TEMPLATE:
         raise Unreadable(Reason.TOO_DEEP, f"templates within templates; {DEEPEST_TEMPLATE} are read")
-    if depth == 0 and template.template_ref:
-        attributes["template"] = template.template_ref[:LONGEST_NAME]
+    if depth == 0 and is_name(template.template_ref):
+        attributes["template"] = template.template_ref
     if template.is_definition or not template.metrics or len(template.metrics) > MOST_CELLS:
         attributes["members"] = len(template.metrics)
         yield "", Cell(None, warning="truncated" if len(template.metrics) > MOST_CELLS else "")
@@ -246,6 +248,6 @@ def _bytes(metric: Any, datatype: int, attributes: dict[str, Attribute]) -> Iter
             yield "", Cell(None)
         return
     attributes["bytes"] = len(raw)
-    if metric.HasField("metadata") and metric.metadata.file_name:
-        attributes["file_name"] = metric.metadata.file_name[:LONGEST_NAME]
+    if metric.HasField("metadata") and is_name(metric.metadata.file_name):
+        attributes["file_name"] = metric.metadata.file_name
     yield "", Cell(None)

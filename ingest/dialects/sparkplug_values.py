@@ -6,6 +6,7 @@ import math
 import struct
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from ingest.dialects.claims import TimeForm, Unreadable, instant
@@ -29,6 +30,7 @@ class Cell:
     warning: str = ""
 
 
+@lru_cache(maxsize=1024)  # the metrics of a message mostly share their time
 def device_time(millis: int) -> tuple[datetime | None, tuple[str, ...]]:
     """The instant of a Sparkplug timestamp, or None with the warning that says why not."""
     try:
@@ -48,6 +50,8 @@ def scalar(field: str, value: Any, datatype: int) -> Cell:
         return real(value, FLOAT if field == "float_value" else DOUBLE)
     if field == "boolean_value":
         return Cell(bool(value)) if datatype in {BOOLEAN, 0} else Cell(None, Quality.BAD, "bad_value")
+    if isinstance(value, bytes):  # protobuf's way of saying that a text is not UTF-8
+        return Cell(None, Quality.BAD, "bad_text")
     if field == "string_value" and (datatype in _TEXTS or datatype == 0):
         return Cell(value[:LONGEST_TEXT], warning="truncated" if len(value) > LONGEST_TEXT else "")
     return Cell(None, Quality.BAD, "bad_value")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from google.protobuf import json_format
@@ -58,6 +59,9 @@ def parse(raw: bytes) -> Any:
         raise Unreadable(Reason.BAD_PROTOBUF, str(error)[:200]) from error
     if not payload.ListFields():
         raise Unreadable(Reason.BAD_PROTOBUF, "nothing of a Sparkplug payload in it")
+    for metric in payload.metrics:
+        if not isinstance(metric.name, str):  # not UTF-8: a metric without a name, which its alias may still explain
+            metric.name = ""
     if len(payload.metrics) > MOST - 8:
         raise Unreadable(Reason.TOO_BIG, f"{len(payload.metrics)} metrics; at most {MOST - 8} are read")
     return payload
@@ -85,6 +89,7 @@ def is_old_state(message: Message) -> bool:
     return message.topic.startswith("STATE/") and message.topic.count("/") == 1 and message.payload in ONLINE
 
 
+@lru_cache(maxsize=4096)
 def address_of(topic: str) -> Address | None:
     """Who the topic is about; None for no topic. Raises `Unreadable` for one that is not Sparkplug's or names nobody."""
     if not topic:

@@ -488,6 +488,22 @@ def test_arrays_and_files() -> None:
     assert (seen[4].attributes["bytes"], seen[4].attributes["file_name"]) == (9, "log.txt")
 
 
+def test_a_text_that_is_not_utf_8_costs_only_itself() -> None:
+    body = node_birth(
+        0,
+        {"name": "word", "alias": 3, "datatype": 12, "string_value": "abcd"},
+        {"name": "wxyz", "alias": 4, "datatype": 9, "float_value": 1.5},
+    )
+    raw = body.SerializeToString()
+    host = Host()
+    seen = host.take(
+        NBIRTH, raw.replace(b"abcd", "烟感".encode("gbk")).replace(b"wxyz", "温度".encode("gbk"))
+    ).observations
+    assert "bad_name" in seen[0].warnings
+    assert [(o.metric, o.value, o.quality) for o in seen[2:]] == [("word", None, Quality.BAD)]
+    assert host.take(NDATA, payload(1, {"alias": 4, "float_value": 1.0})).reason.startswith("not_born")
+
+
 def test_without_a_topic_the_content_tells_the_messages_apart() -> None:
     host = Host()
     kinds = [
