@@ -45,7 +45,7 @@ _SEVERITY_WORDS: Final = {
     "红": "Extreme", "橙": "Severe", "黄": "Moderate", "蓝": "Minor",
 }  # fmt: skip
 _CHINESE: Final = re.compile(r"(\d{6})([0-9A-Z]{3})([0-9A-Z]{3})(\d{2})_(\d{14})(?:_(\d))?", re.ASCII)
-_VERSION: Final = re.compile(r"\{urn:oasis:names:tc:emergency:cap:(\d\.\d)\}")
+_VERSION: Final = re.compile(rb"urn:oasis:names:tc:emergency:cap:(\d\.\d)")
 _MOST: Final = 64  # warnings of one message, and infos of one warning
 _MOST_PARAMETERS: Final = 16
 _NAME: Final = re.compile(r"[^0-9a-z\u4e00-\u9fff]+")
@@ -75,7 +75,7 @@ class Cap:
         if head.message_type in {"ack", "error"}:
             return []
         warnings += more
-        infos = list(children(alert, "info"))[:_MOST]
+        infos = children(alert, "info")[:_MOST]
         chosen = self._chosen(infos)
         languages = ",".join(dict.fromkeys(_language(i) for i in infos))[:_SHORT]
         if not infos:
@@ -132,10 +132,10 @@ class _Head:
 def _head(alert: Element, message: Message) -> tuple[_Head, tuple[str, ...]]:
     head = _Head(alert, message)
     warnings: tuple[str, ...] = head.at[1]
-    version = _VERSION.match(str(alert.tag))
+    version = _VERSION.search(message.payload)
     if version:
-        head.attributes["cap_version"] = version[1]
-        if version[1] not in {"1.1", "1.2"}:
+        head.attributes["cap_version"] = version[1].decode("ascii")
+        if version[1] not in {b"1.1", b"1.2"}:
             warnings += ("version_unexpected",)
     elif not head.chinese:
         warnings += ("no_namespace",)
@@ -208,12 +208,12 @@ def _severity(text: str) -> dict[str, Attribute]:
 
 
 def _all(info: Element, name: str) -> list[str]:
-    return [text for e in list(children(info, name))[:_MOST_PARAMETERS] if (text := (e.text or "").strip())]
+    return [text for e in children(info, name)[:_MOST_PARAMETERS] if (text := (e.text or "").strip())]
 
 
 def _pairs(info: Element, name: str) -> list[tuple[str, str]]:
     """Names and values of the first few parameters or codes that have both."""
-    pairs = [(said(e, "valuename"), said(e, "value")) for e in list(children(info, name))[:_MOST_PARAMETERS]]
+    pairs = [(said(e, "valuename"), said(e, "value")) for e in children(info, name)[:_MOST_PARAMETERS]]
     return [(n, v) for n, v in pairs if n and v]
 
 

@@ -27,7 +27,7 @@ def areas_of(info: Element) -> Areas:
     circles: list[tuple[Point, float, str]] = []
     codes: list[str] = []
     bad: dict[str, None] = {}
-    for area in list(children(info, "area"))[:_MOST_AREAS]:
+    for area in children(info, "area")[:_MOST_AREAS]:
         names.append(said(area, "areadesc"))
         for text in _texts(area, "polygon"):
             polygon = _polygon(text)
@@ -37,7 +37,7 @@ def areas_of(info: Element) -> Areas:
             circle = _circle(text)
             circles += [circle] if circle else []
             bad |= {} if circle else {"bad_circle": None}
-        for code in list(children(area, "geocode"))[:_MOST_SHAPES]:
+        for code in children(area, "geocode")[:_MOST_SHAPES]:
             name, value = said(code, "valuename"), said(code, "value")
             codes += [f"{name}={value}"] if value else _plain((code.text or "").strip())
     found: dict[str, Attribute] = {"polygon_count": len(polygons) or None, "circle_count": len(circles) or None}
@@ -51,7 +51,7 @@ def areas_of(info: Element) -> Areas:
 
 
 def _texts(area: Element, name: str) -> list[str]:
-    return [text for e in list(children(area, name))[:_MOST_SHAPES] if (text := (e.text or "").strip())]
+    return [text for e in children(area, name)[:_MOST_SHAPES] if (text := (e.text or "").strip())]
 
 
 def _plain(text: str) -> list[str]:

@@ -112,7 +112,8 @@ def _blocks(text: str, full: bool, streamed: bool) -> tuple[list[_Block], str]:
         if head[1] is None:
             blocks.append(_Block())
             continue
-        data, warnings = None, ()
+        data: Any = None
+        warnings: tuple[str, ...] = ()
         if head[4]:
             try:
                 data, at = _read(text, at)
@@ -185,6 +186,9 @@ def _observation(block: _Block, message: Message) -> Observation:
     elif kind is Kind.ALARM and not active:
         kind = Kind.CLEAR
     stamp = data.get("UTC")
+    attributes: dict[str, Attribute] = {
+        "code": _words(block.code), "action": block.action, "index": block.index, "channel": channel
+    }  # fmt: skip
     return Observation(
         kind=kind,
         device=f"{name}/{channel}",
@@ -194,7 +198,7 @@ def _observation(block: _Block, message: Message) -> Observation:
         device_at=at,
         key=f"dahua:{name}:{block.index}:{block.code}:{block.action}:{stamp}:{data.get('UTCMS', '')}"[: 2 * IDENT_LENGTH] if stamp else "",
         warnings=warnings + more,
-        attributes={"code": _words(block.code), "action": block.action, "index": block.index, "channel": channel} | _attributes(data),
+        attributes=attributes | _attributes(data),
     )  # fmt: skip
 
 

@@ -111,7 +111,8 @@ class Frigate:
             "audio": _joined(sounds),
             "detections": _joined(detections),
             "zones": _listed(data.get("zones")),
-        } | _span(after)
+        }
+        attributes |= _span(after)
         stamp = _review_time(stage, after, detections)
         key = f"frigate:{ident}:{stage}:{severity}:{stamp}:{len(detections)}"
         return self._sighting(

@@ -168,7 +168,7 @@ def _alive(root: Element, device: str, warnings: tuple[str, ...]) -> list[Observ
         warnings += ("status_not_ok",)
     found = [Observation(Kind.HEARTBEAT, device, "heartbeat", True, warnings=warnings, attributes=attributes)]
     info = child(root, "info")
-    for element in list(children(info, "deviceid"))[:_MOST_FAULTY] if info is not None else []:
+    for element in children(info, "deviceid")[:_MOST_FAULTY] if info is not None else []:
         ident = (element.text or "").strip()
         if ident:
             faulty, more = _device(ident)

@@ -116,10 +116,14 @@ def _document(body: bytes, warnings: tuple[str, ...]) -> list[_Notice]:
 
 def _from_xml(alert: Element, warnings: tuple[str, ...]) -> _Notice:
     notice = _Notice(warnings=warnings)
-    for element in alert:
-        notice.add(name_of(element), (element.text or "").strip(), top=True)
-    for element in alert.iter():
-        notice.add(name_of(element), (element.text or "").strip(), top=False)
+    level = [alert]
+    while level:  # its depth is known to be bounded
+        level = [inner for element in level for inner in element[:]]
+        for element in level:
+            if text := (element.text or "").strip():
+                notice.leaves.setdefault(element.tag, []).append(text)
+        if not notice.top:
+            notice.top = {name: texts[0] for name, texts in notice.leaves.items()}
     return notice
 
 

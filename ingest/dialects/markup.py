@@ -1,18 +1,18 @@
 """XML of devices and platforms, read without trust: bytes to text in the encodings they really come in, text to a tree within bounds.
 
 Expat cannot read GB2312 or GB18030, so the text is decoded here and its declaration dropped. No document type, no entity of its own and
-nothing outside is ever read (`defusedxml`). Names are compared without namespace, prefix and case: senders get all three wrong.
+nothing outside is ever read (`defusedxml`). Names come without namespace and prefix and in lower case: senders get all three wrong.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 from xml.etree.ElementTree import Element, ParseError  # the types only: defusedxml reads
 
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
+from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 
 from ingest.dialects.claims import LARGEST, Reason, Unreadable
 from ingest.dialects.observation import DEEPEST
@@ -24,6 +24,7 @@ _ENCODING: Final = re.compile(rb"\A\s*<\?xml[^>]{0,150}?encoding\s*=\s*[\"']([A-
 _LONE_AMPERSAND: Final = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9A-Fa-f]{1,6});)")
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _PREFIX: Final = re.compile(r"(</?)[A-Za-z_][\w.-]{0,40}:(?=[A-Za-z_])")
+_SHORT_SEQUENCE: Final = re.compile("[\x80-\u07ff]")  # two bytes in UTF-8, as GB characters are: they may be either
 _GB: Final = frozenset({"gb2312", "gbk", "gb18030", "cp936", "x-gbk", "gb_2312-80", "euc-cn"})
 _LATIN: Final = {"iso-8859-1": "latin-1", "latin1": "latin-1", "latin-1": "latin-1", "windows-1252": "cp1252"}
 
@@ -46,7 +47,7 @@ def text_of(raw: bytes) -> tuple[str, tuple[str, ...]]:
         return _strict(raw, _LATIN[declared]), ()
     utf8 = _tried(raw, "utf-8")
     if declared in _GB or not declared:
-        if utf8 is not None and not any("\x80" <= c < "\u0800" for c in utf8):
+        if utf8 is not None and _SHORT_SEQUENCE.search(utf8) is None:
             return _bare(utf8), (MISENCODED,) if declared else ()
         gb = _tried(raw, "gb18030")
         if gb is not None:
@@ -79,39 +80,34 @@ def tree_of(raw: bytes) -> tuple[Element, tuple[str, ...]]:
 
 
 def name_of(element: Element) -> str:
-    """The element's name in lower case, without namespace."""
-    return str(element.tag).rpartition("}")[2].lower()
+    """The name of an element of `tree_of`: in lower case, without namespace."""
+    return element.tag
 
 
-def children(element: Element, name: str) -> Iterator[Element]:
+def children(element: Element, name: str) -> list[Element]:
     """The direct children of that name (lower case, no namespace)."""
-    return (child for child in element if name_of(child) == name)
+    return [child for child in element[:] if child.tag == name]
 
 
 def child(element: Element | None, name: str) -> Element | None:
     """The first direct child of that name, or None."""
-    return None if element is None else next(children(element, name), None)
+    return None if element is None else next((child for child in element[:] if child.tag == name), None)
 
 
 def said(element: Element | None, *names: str) -> str:
     """The text of the first direct child of one of the names that has one, without the space around it; empty when none has."""
     if element is not None:
+        inside = element[:]
         for name in names:
-            for found in children(element, name):
-                if found.text and (text := found.text.strip()):
+            for found in inside:
+                if found.tag == name and found.text and (text := found.text.strip()):
                     return text
     return ""
 
 
 def every(root: Element, name: str, most: int = 64) -> list[Element]:
     """The first `most` elements of that name in the tree, the root included."""
-    found = []
-    for element in root.iter():
-        if name_of(element) == name:
-            found.append(element)
-            if len(found) == most:
-                break
-    return found
+    return list(islice(root.iter(name), most))
 
 
 def _parsed(text: str) -> Element:
@@ -125,12 +121,16 @@ def _parsed(text: str) -> Element:
 
 
 def _checked(root: Element) -> Element:
-    """The same tree when it is no deeper than we read."""
+    """The same tree when it is no deeper than we read, its names in lower case and without their namespaces."""
     level = [root]
     for _ in range(DEEPEST):
-        level = [inner for element in level for inner in element]
-        if not level:
+        below: list[Element] = []
+        for element in level:
+            element.tag = element.tag.rpartition("}")[2].lower()
+            below += element[:]
+        if not below:
             return root
+        level = below
     raise Unreadable(Reason.TOO_DEEP, f"elements deeper than {DEEPEST} levels")
 
 

@@ -155,7 +155,7 @@ def _flat(group: object) -> Items:
     if not isinstance(group, Mapping):
         return {}
     pairs: list[tuple[object, Any]] = [(k, v) for k, v in group.items() if str(k).lower() != "simpleitem"]
-    listed = next((v for k, v in group.items() if str(k).lower() == "simpleitem"), [])
+    listed: object = next((v for k, v in group.items() if str(k).lower() == "simpleitem"), [])
     items = listed if isinstance(listed, list) else [listed]
     pairs += [(item.get("Name"), item.get("Value")) for item in items if isinstance(item, Mapping)]
     return {
