@@ -35,7 +35,9 @@ def split_parts(payload: bytes, content_type: str = "") -> tuple[Part, ...]:
     mark = _boundary(payload, content_type)
     parts: list[Part] = []
     at = payload.find(mark)
-    while at >= 0 and len(parts) < MOST_PARTS:
+    for _ in range(MOST_PARTS):  # empty ones count as well: a body may be nothing but boundaries
+        if at < 0:
+            break
         at += len(mark)
         if payload.startswith(b"--", at):
             break

@@ -261,3 +261,12 @@ def test_any_bytes_never_fault(junk: bytes) -> None:
 def test_parts_with_their_lengths_come_back_as_they_went_in(bodies: list[bytes]) -> None:
     found = split_parts(parts(*(("image/jpeg", body) for body in bodies)), "multipart/mixed; boundary=boundary")
     assert [p.body for p in found] == bodies
+
+
+@pytest.mark.parametrize(
+    "piece", [b"--b\r\n\r\n", b"\n--", b"--a\n", b"--b\n\n\n\n\n", b"\n--a ", b"--b\nContent-Length: 1\n\nx\n"]
+)
+def test_megabytes_of_boundaries_are_done_at_once(piece: bytes) -> None:
+    payload = (b"--b\n" + piece * (BODY // len(piece)))[:BODY]
+    assert len(split_parts(payload)) <= 64
+    assert not decode(payload, "multipart/mixed; boundary=b").reason.startswith("fault")
