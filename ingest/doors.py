@@ -11,6 +11,7 @@ from typing import Any, Final
 from ingest.clock import Clock
 from ingest.counts import GatewayCounts
 from ingest.dialects import open_dialects
+from ingest.dialects.catalogue import Stream, entries
 from ingest.dialects.claims import Dialect
 from ingest.gateway import Gateway, Locate, Seal
 from ingest.intake import Intake
@@ -21,6 +22,7 @@ from ingest.packer import Packer
 from ingest.receipts import Shipment
 from ingest.registry import Registry
 from ingest.settings import GatewaySettings, LogSettings, MqttSettings
+from ingest.tcp import Around, Door
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,14 @@ class City:
     registry: Callable[[], Registry]
     locate: Locate
     seal: Seal
+
+
+@dataclass(frozen=True, slots=True)
+class Dialects:
+    """What the MQTT wire is read with: readers by topic first, then the stream, whose decoders outlive a changed registry."""
+
+    plain: tuple[Dialect, ...]
+    stream: Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +78,19 @@ async def run_gateway(
 
     Raises `LogUnavailable` when the log's topics cannot be had, `ProfileError` for profiles that cannot be used.
     """
-    city, dialects, counts = City(registry, locate, seal), open_dialects(settings.profiles), counts or GatewayCounts()
+    city, counts = City(registry, locate, seal), counts or GatewayCounts()
+    known = entries(settings.profiles)
+    dialects = Dialects(open_dialects(settings.profiles), Stream(known))
     await ensure_topics(log)
     async with LogWriter(log, client_id=mqtt.client_id) as writer:
         packer = _packer(city, dialects, settings, counts, Shape(log.partitions, mqtt.shards))
         intake = Intake(
             packer, writer, mqtt=mqtt, partitions=log.partitions, gateway=settings, clock=clock,
             journal=LogJournal(log, writer, mqtt.client_id), place=lambda name: registry().place_of_gateway(name),
+        )  # fmt: skip
+        around = Around(
+            lambda stream: Gateway(registry(), locate, settings, (), seal, stream), lambda: Stream(known), writer,
+            log.partitions, clock, counts,
         )  # fmt: skip
         keeping = [
             asyncio.create_task(intake.wire.run(), name="wire"),
@@ -83,12 +99,13 @@ async def run_gateway(
             ),
             asyncio.create_task(intake.receipts.watch(), name="gaps"),
             asyncio.create_task(_report(counts), name="report"),
+            *(asyncio.create_task(Door(door, around).run(), name=f"tcp {door.port}") for door in settings.tcp),
             asyncio.create_task(_announce(intake.wire, ready), name="ready"),
             asyncio.create_task(_progress(intake, writer, moved), name="progress"),
         ]
         stopping = asyncio.create_task(stop.wait())
         try:
-            await _first_end(stopping, intake.failure, *keeping[:4])
+            await _first_end(stopping, intake.failure, *keeping[:-2])
         finally:
             await intake.drain()
             await intake.wire.close()
@@ -104,16 +121,12 @@ async def _first_end(*awaited: asyncio.Future[Any]) -> None:
         one.result()
 
 
-def _packer(
-    city: City, dialects: tuple[Dialect, ...], settings: GatewaySettings, counts: GatewayCounts, shape: Shape
-) -> Packer:
-    gateway = Gateway(city.registry(), city.locate, settings, dialects, city.seal)
+def _packer(city: City, dialects: Dialects, settings: GatewaySettings, counts: GatewayCounts, shape: Shape) -> Packer:
+    gateway = Gateway(city.registry(), city.locate, settings, dialects.plain, city.seal, dialects.stream)
     return Packer(gateway, shape.partitions, counts, shape.shards)
 
 
-async def _follow(
-    city: City, intake: Intake, dialects: tuple[Dialect, ...], settings: GatewaySettings, shape: Shape
-) -> None:
+async def _follow(city: City, intake: Intake, dialects: Dialects, settings: GatewaySettings, shape: Shape) -> None:
     """A changed registry is in force within seconds, from one message to the next."""
     held = intake.packer.registry
     while True:

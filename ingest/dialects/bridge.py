@@ -13,7 +13,7 @@ from typing import Final
 
 from ingest.dialects.claims import Claim, Fault, Measured, Reason, Seen, Spoken, Stood
 from ingest.dialects.native import is_metric, mask
-from ingest.dialects.observation import Attribute, Kind, Quality
+from ingest.dialects.observation import Attribute, Attributes, Kind, Quality
 from ingest.dialects.settling import Settled
 from ingest.events import Mark, Point, Standing
 
@@ -28,6 +28,8 @@ _NAMES: Final = {
 _SAID: Final = {Kind.ALARM: 1.0, Kind.CLEAR: 0.0, Kind.FAULT: 1.0, Kind.TEST: 1.0, Kind.NOTICE: 1.0}
 _STANDS: Final = {Kind.ONLINE: Standing.ONLINE, Kind.HEARTBEAT: Standing.ONLINE, Kind.OFFLINE: Standing.OFFLINE}
 _LONGEST: Final = 4000
+# An order in one of these states is over with its unit: it is no call any more.
+_DONE: Final = frozenset({"closed", "handled", "visited", "pending_visit", "pending_close", "rejected", "replied"})
 
 
 def claims(settled: Sequence[Settled]) -> tuple[Claim, ...]:
@@ -79,21 +81,41 @@ def _single(one: Settled) -> Iterator[Claim]:
         case Kind.ONLINE | Kind.OFFLINE | Kind.HEARTBEAT:
             yield Stood(said.device, _STANDS[said.kind], said.gateway, at, marks)
         case Kind.SIGHTING:
-            score = about.get("score", said.value)
+            score = about.get("score", said.value)  # without one, the camera is taken at its word
             yield Seen(
                 said.device, _text(about.get("ident")) or said.key or said.device, _text(about.get("label")) or said.metric,
-                float(score) if isinstance(score, int | float) else 0.0, said.gateway, at, said.point,
+                float(score) if isinstance(score, int | float) else 1.0, said.gateway, at, said.point,
                 ended=about.get("ended") is True, marks=marks,
             )  # fmt: skip
         case Kind.CALL | Kind.ORDER:
-            if about.get("new", True) is True:  # a later status of an order that was taken is no new call
-                yield Spoken(
-                    _text(about.get("ident")) or said.device, mask(_text(about.get("text")))[:_LONGEST], said.gateway, at, said.point,
-                    category=_text(about.get("category"))[:200], channel=_text(about.get("channel"))[:64] or "phone",
-                    address=_text(about.get("address"))[:500], caller=_text(about.get("caller"))[:64], marks=marks,
-                )  # fmt: skip
+            if said.value not in _DONE:
+                yield _spoken(one)
         case _:
             return
+
+
+def _spoken(one: Settled) -> Spoken:
+    """The matter as a call: its order's number makes it the same one, however often and in whatever state it comes."""
+    said, about = one.observation, one.observation.attributes
+    title, content = (
+        _first(about, "title"),
+        _first(about, "content", "text", "description") or _word(said.value, said.metric),
+    )
+    return Spoken(
+        _first(about, "ident") or said.device, mask("\n".join(filter(None, (title, content))))[:_LONGEST], said.gateway,
+        one.observed_at, said.point,
+        category=_first(about, "category", "category_3", "category_2", "category_1", "appeal_type", "service_name", "service_code")[:200],
+        channel=_first(about, "channel", "source_channel")[:64] or "phone",
+        address=_first(about, "address", "address_string")[:500], caller=said.caller[:64], marks=one.marks,
+    )  # fmt: skip
+
+
+def _word(value: object, metric: str) -> str:
+    return value if isinstance(value, str) and metric == "text" else ""
+
+
+def _first(about: Attributes, *names: str) -> str:
+    return next((found for name in names if (found := _text(about.get(name)))), "")
 
 
 def _text(value: Attribute) -> str:

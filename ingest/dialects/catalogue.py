@@ -4,22 +4,79 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final, Protocol, runtime_checkable
 
+from ingest.dialects import (
+    alertmanager,
+    alink,
+    cap,
+    chirpstack,
+    city311,
+    cloudevents,
+    ctwing,
+    dahua,
+    esphome,
+    frigate,
+    gb26875,
+    gb28181,
+    ha_discovery,
+    hikvision,
+    hj212,
+    hotline_fields,
+    iotda,
+    lorawan_payloads,
+    meokon,
+    onenet,
+    onvif,
+    opcua,
+    open311,
+    pyronear,
+    senml,
+    shelly,
+    sparkplug,
+    tasmota,
+    things_stack,
+    thingsboard,
+    zigbee2mqtt,
+)
 from ingest.dialects.claims import Reason
+from ingest.dialects.enveloped import HandOn
 from ingest.dialects.mapped import load_profiles
 from ingest.dialects.observation import Decoder, Decoding, Entry, Fit, Message, decode_safely, rejected
 from ingest.dialects.plain import native_entry, profile_entries
 
-MODULES = ()
+# Of two that are equally sure of a message, the first reads it: the more particular formats stand before the more general ones.
+SHIPPED: Final[tuple[Entry, ...]] = (
+    *sparkplug.ENTRIES, *gb26875.ENTRIES, *hj212.ENTRIES, *meokon.ENTRIES,
+    *chirpstack.ENTRIES, *things_stack.ENTRIES, *lorawan_payloads.ENTRIES,
+    *ctwing.ENTRIES, *onenet.ENTRIES, *iotda.ENTRIES, *alink.ENTRIES, *thingsboard.ENTRIES,
+    *frigate.ENTRIES, *hikvision.ENTRIES, *gb28181.ENTRIES, *onvif.ENTRIES, *dahua.ENTRIES, *pyronear.ENTRIES,
+    *alertmanager.ENTRIES, *cap.ENTRIES, *open311.ENTRIES, *city311.ENTRIES, *hotline_fields.ENTRIES,
+    *zigbee2mqtt.ENTRIES, *tasmota.ENTRIES, *shelly.ENTRIES, *esphome.ENTRIES, *ha_discovery.ENTRIES,
+    *opcua.ENTRIES, *cloudevents.ENTRIES, *senml.ENTRIES,
+)  # fmt: skip
+_DEEPEST: Final = 3  # envelopes within envelopes
 
 
 def entries(profiles: Path | None = None) -> tuple[Entry, ...]:
-    """Tocsin's own, every dialect that ships, and the profiles. Raises `ingest.dialects.mapped.ProfileError`."""
-    return (
-        native_entry(),
-        *(entry for module in MODULES for entry in module.ENTRIES),
-        *profile_entries(load_profiles(profiles)),
-    )
+    """Tocsin's own, the profiles, and every dialect that ships. Raises `ingest.dialects.mapped.ProfileError`."""
+    return (native_entry(), *profile_entries(load_profiles(profiles)), *SHIPPED)
+
+
+@runtime_checkable
+class Knowing(Protocol):
+    """A decoder that learns topics from what was announced to it."""
+
+    def knows(self, message: Message) -> bool:
+        """Whether somebody that was announced speaks on this topic."""
+        ...
+
+
+@runtime_checkable
+class Envelope(Protocol):
+    """A decoder whose bodies may be in another dialect."""
+
+    hand_on: HandOn
 
 
 class Stream:
@@ -28,9 +85,14 @@ class Stream:
     def __init__(self, known: Sequence[Entry]) -> None:
         self._known = {entry.name: entry for entry in known}
         self._open: dict[str, Decoder] = {}
+        self._knowing: dict[str, Knowing] = {}
+        self._depth = 0
 
     def find(self, message: Message) -> Entry | None:
-        """Whose message it is: the surest one's, and of equals the first."""
+        """Whose message it is: that of who was told of its topic; else the surest one's, and of equals the first."""
+        for name, knowing in self._knowing.items():
+            if knowing.knows(message):
+                return self._known[name]
         best, sure = None, Fit.NO
         for entry in self._known.values():
             fit = entry.fits(message)
@@ -45,7 +107,25 @@ class Stream:
         entry = self._known[dialect] if dialect else self.find(message)
         if entry is None:
             return "", rejected(Reason.UNKNOWN_TOPIC, "no dialect reads this; name one with --dialect, or its topic")
+        return entry.name, decode_safely(self._decoder(entry), message, entry.largest)
+
+    def _decoder(self, entry: Entry) -> Decoder:
         decoder = self._open.get(entry.name)
         if decoder is None:
             decoder = self._open[entry.name] = entry.open()
-        return entry.name, decode_safely(decoder, message, entry.largest)
+            if isinstance(decoder, Knowing):
+                self._knowing[entry.name] = decoder
+            if isinstance(decoder, Envelope):
+                decoder.hand_on = self._hand_on
+        return decoder
+
+    def _hand_on(self, message: Message) -> Decoding | None:
+        """What the body within an envelope means, if one of the others knows it."""
+        entry = self.find(message)
+        if entry is None or self._depth >= _DEEPEST:
+            return None
+        self._depth += 1
+        try:
+            return decode_safely(self._decoder(entry), message, entry.largest)
+        finally:
+            self._depth -= 1

@@ -72,6 +72,10 @@ class Splitter:
         self._held += data
         return self._cut(last=False)
 
+    def __len__(self) -> int:
+        """Bytes that are held back."""
+        return len(self._held)
+
     def finish(self) -> list[Packet | Rubbish]:
         """What the bytes held back amount to, now that no more will come."""
         return self._cut(last=True)

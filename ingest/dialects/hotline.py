@@ -1,8 +1,8 @@
 """The canonical work order and call of a city's hotline (12345, 数字城管): what any platform's record becomes.
 
 GB/T 33358-2016 names the service and GB/T 39666-2020 its classes; no standard fixes the fields, so these are the union of those that
-real platforms have. An order has a status per unit that handles it. Personal numbers leave this module only as `WorkOrder.caller`, for
-whoever seals them; observations carry them masked, and a confidential order carries nothing of its caller at all (law 14).
+real platforms have. An order has a status per unit that handles it. Personal numbers leave this module only as `caller`, for whoever seals
+them; the attributes of observations carry them masked, and a confidential order carries nothing of its caller at all (law 14).
 """
 
 from __future__ import annotations
@@ -276,6 +276,7 @@ def observed(order: WorkOrder) -> Observation:
         attributes=_attributes(order),
         point=order.point,
         marks=Mark.TEST if order.test else Mark.NONE,
+        caller=order.caller,
     )
 
 

@@ -105,6 +105,9 @@ class Observation:
     attributes: Attributes = field(default_factory=dict)
     point: Point | None = None
     marks: Mark = Mark.NONE
+    caller: str = field(
+        default="", repr=False
+    )  # a resident's plain number, for whoever seals it; never shown, never logged (law 14)
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,7 @@ def _new_request(body: bytes) -> Observation:
         warnings=warnings,
         attributes=about,
         point=point,
+        caller=form.get("phone", "")[:64],
     )
 
 
