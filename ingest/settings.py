@@ -113,7 +113,7 @@ class PushDoor(Section):
 class GatewaySettings(Section):
     """How the gateway reads messages."""
 
-    profiles: Path | None = Field(None, title="TOML file with source profiles beside the shipped ones")
+    profiles: Path | None = Field(None, title="TOML file with mapping profiles of sources that no dialect knows")
     late_after: float = Field(
         300, gt=0, title="Seconds after which a reading is old on arrival: it corrects the record and never rings"
     )

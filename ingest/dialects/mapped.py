@@ -1,7 +1,8 @@
 """Plain JSON of other makers, read by profiles: a topic template, JSON pointers to metrics, units, words and a rule
 for the time.
 
-The shipped profiles are in `profiles.toml`; a deployment adds its own with `gateway.profiles`, which are asked first.
+A deployment names its file in `gateway.profiles`; `docs/profiles.example.toml` is one. Profiles are asked before every other dialect but
+Tocsin's own.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from ingest.dialects.claims import (
 from ingest.dialects.native import is_metric
 from ingest.events import Mark, Standing
 
-SHIPPED: Final = Path(__file__).with_name("profiles.toml")
 _ABSENT: Final = object()
 
 
@@ -99,15 +99,11 @@ class _File(_Strict):
 
 
 def load_profiles(path: Path | None = None) -> tuple[Profile, ...]:
-    """The profiles of a file, then the shipped ones; a name of the file's replaces a shipped one. Raises
-    `ProfileError`.
-    """
-    shipped = _read(SHIPPED)
+    """The profiles of a file; none without one. Raises `ProfileError`."""
     own = _read(path) if path is not None else ()
-    names = {p.name for p in own}
-    if len(names) < len(own):
+    if len({p.name for p in own}) < len(own):
         raise ProfileError(f"{path}: two profiles have the same name; give each its own")
-    return own + tuple(p for p in shipped if p.name not in names)
+    return own
 
 
 def _read(path: Path) -> tuple[Profile, ...]:

@@ -14,7 +14,8 @@ from ingest.dialects.claims import Fault, Measured, Reason, Stood, TimeForm, Unr
 from ingest.dialects.mapped import Mapped, Profile, ProfileError, load_profiles
 from ingest.events import Mark, Standing
 
-PROFILES = {p.name: Mapped(p) for p in load_profiles()}
+EXAMPLE = Path(__file__).parents[2] / "docs" / "profiles.example.toml"
+PROFILES = {p.name: Mapped(p) for p in load_profiles(EXAMPLE)}
 
 
 def read(profile: str, topic: str, body: Any) -> tuple[Any, ...]:
@@ -35,7 +36,7 @@ def read(profile: str, topic: str, body: Any) -> tuple[Any, ...]:
         ("Tasmota with words for a switch", "tasmota", "tele/door/SENSOR", {"Switch1": "ON"}, "door", {"switch1": 1.0}, None),
     ],
 )  # fmt: skip
-def test_shipped_profiles_read(
+def test_the_example_s_profiles_read(
     why: str, profile: str, topic: str, body: Any, device: str, values: dict[str, float], at: datetime | None
 ) -> None:
     (claim,) = read(profile, topic, body)
@@ -97,16 +98,16 @@ metrics = [{ pointer = "/x", metric = "x" }]
 """
 
 
-def test_own_profiles_are_asked_first_and_replace_shipped_ones_of_their_name(tmp_path: Path) -> None:
+def test_profiles_are_asked_in_their_order_after_tocsin_s_own(tmp_path: Path) -> None:
     file = tmp_path / "profiles.toml"
     file.write_text(OWN, encoding="utf-8")
-    assert [p.name for p in load_profiles(file)] == ["plant", "tasmota", "zigbee2mqtt"]
+    assert [p.name for p in load_profiles(file)] == ["plant", "tasmota"]
     plant = Mapped(load_profiles(file)[0])
     (claim,) = plant.read("plant/gw7/hall/pump/data", b'{"ts":[1772352000.5],"v":[0,615],"door/state":"open"}')
     assert isinstance(claim, Measured)
     assert (claim.device, claim.gateway, dict(claim.values)) == ("pump", "gw7", {"temperature": 21.5, "contact": 1.0})
     assert claim.at == datetime(2026, 3, 1, 8, 0, 0, 500_000, tzinfo=UTC)
-    assert len(open_dialects(file)) == 4
+    assert len(open_dialects(file)) == 3
 
 
 @pytest.mark.parametrize(

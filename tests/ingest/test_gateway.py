@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -53,7 +54,10 @@ def locate(point: Point) -> Place | None:
     return Place("g2", "t1", point, "coordinates") if abs(point.lat - HERE.lat) < 1 else None
 
 
-GATEWAY = Gateway(REGISTRY, locate, GatewaySettings(), open_dialects(), lambda n: (f"sealed({n})", "138****0000"))
+EXAMPLE = Path(__file__).parents[2] / "docs" / "profiles.example.toml"
+GATEWAY = Gateway(
+    REGISTRY, locate, GatewaySettings(), open_dialects(EXAMPLE), lambda n: (f"sealed({n})", "138****0000")
+)
 
 
 def say(topic: str, body: Any, *, retained: bool = False) -> Decoded:
