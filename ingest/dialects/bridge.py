@@ -52,7 +52,12 @@ def _measured(settled: Iterable[Settled]) -> Iterator[Claim]:
 def _origin(one: Settled) -> tuple[str, str, datetime, Point | None, Mark]:
     said = one.observation
     marks = one.marks | (Mark.TEST if said.kind is Kind.TEST else Mark.NONE)
-    return said.device, said.gateway, one.observed_at, said.point, marks
+    return said.device, printable(said.gateway), one.observed_at, said.point, marks
+
+
+def printable(name: str) -> str:
+    """A gateway's name without what cannot be shown, as frames want it."""
+    return name if name.isprintable() and len(name) <= 128 else "".join(filter(str.isprintable, name))[:128]
 
 
 def _name(one: Settled) -> str:
@@ -79,12 +84,12 @@ def _single(one: Settled) -> Iterator[Claim]:
     about = said.attributes
     match said.kind:
         case Kind.ONLINE | Kind.OFFLINE | Kind.HEARTBEAT:
-            yield Stood(said.device, _STANDS[said.kind], said.gateway, at, marks)
+            yield Stood(said.device, _STANDS[said.kind], printable(said.gateway), at, marks)
         case Kind.SIGHTING:
             score = about.get("score", said.value)  # without one, the camera is taken at its word
             yield Seen(
                 said.device, _text(about.get("ident")) or said.key or said.device, _text(about.get("label")) or said.metric,
-                float(score) if isinstance(score, int | float) else 1.0, said.gateway, at, said.point,
+                float(score) if isinstance(score, int | float) else 1.0, printable(said.gateway), at, said.point,
                 ended=about.get("ended") is True, marks=marks,
             )  # fmt: skip
         case Kind.CALL | Kind.ORDER:
@@ -102,7 +107,7 @@ def _spoken(one: Settled) -> Spoken:
         _first(about, "content", "text", "description") or _word(said.value, said.metric),
     )
     return Spoken(
-        _first(about, "ident") or said.device, mask("\n".join(filter(None, (title, content))))[:_LONGEST], said.gateway,
+        _first(about, "ident") or said.device, mask("\n".join(filter(None, (title, content))))[:_LONGEST], printable(said.gateway),
         one.observed_at, said.point,
         category=_first(about, "category", "category_3", "category_2", "category_1", "appeal_type", "service_name", "service_code")[:200],
         channel=_first(about, "channel", "source_channel")[:64] or "phone",

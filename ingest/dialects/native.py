@@ -56,8 +56,8 @@ class Native:
 
     def read(self, topic: str, payload: bytes) -> tuple[Claim, ...]:
         _, source, *rest = topic.split("/")
-        if not source:
-            raise Unreadable(Reason.UNKNOWN_TOPIC, "the gateway in the topic is empty")
+        if not is_ident(source):
+            raise Unreadable(Reason.UNKNOWN_TOPIC, "the gateway in the topic must be 1 to 128 printable characters")
         match rest:
             case [kind] if kind in _OF_GATEWAY:
                 device, reader = "", _OF_GATEWAY[kind]
