@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -15,7 +16,8 @@ from rich.table import Table
 
 from api.command.process import Config
 from ingest.dialects.catalogue import Stream, entries
-from ingest.dialects.observation import Decoding, Message, Verdict
+from ingest.dialects.claims import Reason
+from ingest.dialects.observation import Decoding, Entry, Message, Verdict
 from ingest.dialects.settling import Settled, settle
 
 _COMMENT: Final = re.compile(r"#.*")
@@ -87,7 +89,15 @@ def decoded(
     for file in files:
         message = Message(topic, bytes_of(file), received_at)
         name, decoding = stream.decode(message, dialect)
+        if not topic and name and decoding.reason.startswith(Reason.NO_DEVICE):
+            message = replace(message, topic=likely_topic(stream.entry(name), file))
+            name, decoding = stream.decode(message, name)
         yield told(file, name, decoding, message)
+
+
+def likely_topic(entry: Entry, file: Path) -> str:
+    """A topic that such a message could have come on, the device named after the file: some formats name it nowhere else."""
+    return re.sub(r"\{[^}]*\}", re.sub(r"[/+#]", "-", file.stem), entry.topics[0])
 
 
 def decode(

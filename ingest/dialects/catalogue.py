@@ -88,6 +88,10 @@ class Stream:
         self._knowing: dict[str, Knowing] = {}
         self._depth = 0
 
+    def entry(self, name: str) -> Entry:
+        """A dialect by its name. Raises `KeyError`."""
+        return self._known[name]
+
     def find(self, message: Message) -> Entry | None:
         """Whose message it is: that of who was told of its topic; else the surest one's, and of equals the first."""
         for name, knowing in self._knowing.items():

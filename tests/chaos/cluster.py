@@ -33,6 +33,9 @@ from tests.chaos.proxy import Proxies, TroubledDoor
 from tests.live.servers import Influx, Kafka, Mosquitto, Postgres
 
 PARTITIONS = 6
+# Everything runs on one small machine here, and at a few hundred messages a second a frame of one row costs the log and its readers as
+# much as one of a hundred.
+PACE = 0.05
 STANDBY = "-standby"
 BROKEN = "tests.chaos.broken"
 _DISK_MB = {"ledger": 160, "log": 400}
@@ -202,6 +205,7 @@ class Cluster:
             "log": plain(self.log),
             "ledger": {"url": self.ledger_url.replace(f":{self.postgres.port}/", f":{self._ports['ledger']}/")},
             "worker": {"sends": "false"},
+            "gateway": {"pace": PACE},
             "selfwatch": {"shards": SHARDS},
             "api": {"port": self.api_port},
             "notify": {
