@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 import orjson
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from api.command.process import Config
@@ -156,18 +157,16 @@ def list_dialects(known: list[tuple[str, tuple[str, ...], str]], *, as_json: boo
         return
     table = Table("dialect 方言", "comes from 来源", "standard 标准")
     for name, topics, standard in known:
-        table.add_row(name, "\n".join(topics), standard)
+        table.add_row(*map(escape, (name, "\n".join(topics), standard)))
     Console().print(table)
 
 
 def show(line: dict[str, Any]) -> None:
-    """A file's line for people."""
+    """A file's line for people. What a sender wrote is never taken for markup."""
     colour = {Verdict.ACCEPTED: "green", Verdict.REJECTED: "red", Verdict.IGNORED: "yellow"}[Verdict(line["verdict"])]
     console = Console()
-    console.print(
-        f"[bold]{line['file']}[/]  {line['dialect'] or '–'}  [{colour}]{line['verdict']}[/]  {line['reason'] or ''}",
-        highlight=False,
-    )
+    said = f"[bold]{escape(line['file'])}[/]  {escape(line['dialect'] or '–')}  [{colour}]{line['verdict']}[/]"
+    console.print(f"{said}  {escape(line['reason'] or '')}", highlight=False)
     if line["observations"]:
         table = Table(
             "kind 类别",
@@ -181,7 +180,7 @@ def show(line: dict[str, Any]) -> None:
         )
         for one in line["observations"]:
             value = "" if one["value"] is None else f"{one['value']} {one['unit']}".strip()
-            table.add_row(
+            cells = (
                 one["kind"],
                 one["device"],
                 one["metric"],
@@ -191,6 +190,7 @@ def show(line: dict[str, Any]) -> None:
                 one["quality"],
                 " ".join(one["warnings"]),
             )
+            table.add_row(*map(escape, cells))
         console.print(table)
     if line["reply"]:
         console.print(f"reply 应答: {line['reply']}", markup=False)

@@ -19,6 +19,7 @@ from ingest.dialects.observation import Decoding, Kind, Message, Observation, Ve
 
 HandOn = Callable[[Message], Decoding | None]
 _HEX: Final = frozenset(string.hexdigits)
+_SURELY_HEX: Final = 24  # digits; base64 of so many characters that happens to have hex digits only is not met
 _SCALARS: Final = (str, int, float, bool, type(None))
 
 
@@ -32,6 +33,8 @@ def unhidden(text: str, *, base64_first: bool = False) -> bytes:
     bare = text.strip()
     if bare.startswith(("{", "[", "##")):
         return bare.encode()
+    if len(bare) >= _SURELY_HEX and _HEX.issuperset(bare):
+        base64_first = False
     for read in (_from_base64, _from_hex) if base64_first else (_from_hex, _from_base64):
         found = read(bare)
         if found is not None:

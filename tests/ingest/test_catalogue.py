@@ -33,6 +33,7 @@ CTWING = {
     "messageType": "dataReport",
     "deviceId": "d1",
     "productId": "1",
+    "tenantId": "t",
     "protocol": "lwm2m",
     "timestamp": 1772352000000,
     "IMEI": "8",
