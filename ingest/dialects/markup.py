@@ -11,8 +11,8 @@ from itertools import islice
 from typing import Final
 from xml.etree.ElementTree import Element, ParseError  # the types only: defusedxml reads
 
-from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
-from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
 
 from ingest.dialects.claims import LARGEST, Reason, Unreadable
 from ingest.dialects.observation import DEEPEST
