@@ -48,6 +48,12 @@ class Bulks:
         statement = sqlite.insert(table).on_conflict_do_nothing()
         return self._kept("keep", table, lambda: _Rows(statement, _given(table), self._dialect))
 
+    def merge(self, table: Table, otherwise: str) -> Bulk:
+        """New rows; where the key exists, `otherwise` (`ON CONFLICT …`, in words that both databases know) says what becomes of it."""
+        if self._postgresql:
+            return self._kept("merge", table, lambda: _Recordset(f"{_inserting(table)} {otherwise}", _given(table)))
+        return self._kept("merge", table, lambda: _Rows(table.insert(), _given(table), self._dialect, otherwise))
+
     def change(self, table: Table, key: str, *keep: str) -> Bulk:
         """Every column of rows that exist, but for the key and those to `keep`. The key travels as `ROW_KEY`."""
         columns = {c.name: c.type for c in table.columns if c.name not in {key, *keep}}
@@ -74,9 +80,9 @@ class Bulks:
 class _Rows:
     """Row by row inside the driver, for a database in this process."""
 
-    def __init__(self, statement: Any, columns: Mapping[str, Any], dialect: Dialect) -> None:
+    def __init__(self, statement: Any, columns: Mapping[str, Any], dialect: Dialect, and_then: str = "") -> None:
         compiled = statement.compile(dialect=dialect, column_keys=[name for name in columns if name != ROW_KEY])
-        self._sql = str(compiled)
+        self._sql = f"{compiled} {and_then}"
         order: Iterable[str] = compiled.positiontup
         self._conversions: list[tuple[str, _Conversion]] = [
             (name, columns[name].dialect_impl(dialect).bind_processor(dialect)) for name in order

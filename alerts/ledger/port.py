@@ -12,6 +12,7 @@ from alerts.alert import Alert, Entry, Notice
 from alerts.roster import Person, Roster
 from ingest.events import Place
 from ingest.registry import Device, Grid, Registry
+from ingest.unknown import UnknownDevice
 from streams.signal import Level
 
 
@@ -21,6 +22,10 @@ class LedgerUnavailable(RuntimeError):
 
 class Conflict(RuntimeError):
     """Somebody changed the alert meanwhile: read it again and decide again."""
+
+
+class NotAdopted(ValueError):
+    """A device that cannot be adopted: it is enrolled already, or there is no such grid. The message says what to do."""
 
 
 class BadCursor(ValueError):
@@ -152,6 +157,21 @@ class Ledger(Protocol):
         """Put a checked place in force in one transaction; returns the new version.
 
         What is listed is added or updated, nothing is deleted.
+        """
+
+    def note_unknown(self, heard: Sequence[UnknownDevice]) -> None:
+        """Remember devices that are not enrolled: counts add up, the first time stays, the later word is the sample.
+
+        At most `ingest.unknown.MOST` are remembered; those unheard for longest leave first.
+        """
+
+    def unknown_devices(self, limit: int = 200) -> list[UnknownDevice]:
+        """Devices that were heard and are not enrolled, the last heard first."""
+
+    def adopt(self, device: Device) -> int:
+        """Enrol a device in a known grid, in one transaction with its leaving the unknown; returns the place's new version.
+
+        Raises `NotAdopted`. It need not have been heard.
         """
 
     def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_, update
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
-from alerts.ledger import canaries, place, tables
+from alerts.ledger import canaries, place, tables, unknown
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.engine import Database, plain_errors
 from alerts.ledger.migrate import migrate
@@ -21,6 +21,7 @@ from alerts.ledger.tables import EPOCH, Instant, microseconds
 from alerts.ledger.transaction import SqlTransaction, finish
 from alerts.roster import Person, Roster
 from ingest.registry import Device, Grid, Registry
+from ingest.unknown import UnknownDevice
 from streams.signal import Level
 
 _A: Final = tables.alert.c
@@ -164,6 +165,19 @@ class SqlLedger:
     def replace_place(self, grids: Sequence[Grid], devices: Sequence[Device], people: Sequence[Person]) -> int:
         with self._database.writing() as connection:
             return place.put(connection, grids, devices, people)
+
+    def note_unknown(self, heard: Sequence[UnknownDevice]) -> None:
+        if heard:
+            with self._database.writing(in_order=False) as connection:
+                unknown.note(connection, self._bulks, heard)
+
+    def unknown_devices(self, limit: int = 200) -> list[UnknownDevice]:
+        with self._database.reading() as connection:
+            return unknown.heard(connection, limit)
+
+    def adopt(self, device: Device) -> int:
+        with self._database.writing() as connection:
+            return unknown.adopt(connection, device)
 
     def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:
         statement = select(tables.alert).where(_A.raised_at >= since, _A.raised_at < until, canaries.NO_ALERT)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
-from alerts.ledger.port import Conflict, Filter, Page
+from alerts.ledger.port import Conflict, Filter, NotAdopted, Page
 from alerts.roster import Person, Roster
 from ingest.events import Place
 from ingest.registry import Device, Grid, Registry
+from ingest.unknown import MOST, UnknownDevice, each_once
 from streams.signal import Level
 
 _WAITING = (NoticeState.QUEUED, NoticeState.SENDING)
@@ -109,6 +110,7 @@ class MemoryLedger:
         self._registry = registry or Registry()
         self._roster = roster or Roster()
         self._leases: dict[str, datetime] = {}
+        self._unknown: list[UnknownDevice] = []
 
     @contextmanager
     def transaction(self) -> Iterator[MemoryTransaction]:
@@ -199,6 +201,20 @@ class MemoryLedger:
         before = {p.id: p for some in self._roster.people.values() for p in some}
         self._roster = Roster.of((before | {p.id: p for p in people}).values())
         return version
+
+    def note_unknown(self, heard: Sequence[UnknownDevice]) -> None:
+        with self._lock:
+            self._unknown = each_once([*self._unknown, *heard])
+            self._unknown = self.unknown_devices(MOST)
+
+    def unknown_devices(self, limit: int = 200) -> list[UnknownDevice]:
+        found = [u for u in self._unknown if u.device not in self._registry.devices]
+        return sorted(found, key=lambda u: (u.last_seen, u.device), reverse=True)[:limit]
+
+    def adopt(self, device: Device) -> int:
+        if device.id in self._registry.devices or device.grid not in self._registry.grids:
+            raise NotAdopted(f"{device.id} is enrolled already, or there is no grid {device.grid!r}")
+        return self.replace_place((), (device,), ())
 
     def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:
         return [a for a in self.tables.alerts.values() if since <= a.stages["raised_at"] < until]

@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 
 from alerts.alert import Alert, Condition, Entry, Handling, Notice, NoticeState, Reason, Step
 from alerts.ledger import open_ledger
-from alerts.ledger.port import BadCursor, Conflict, Filter, Ledger, LedgerUnavailable
+from alerts.ledger.port import BadCursor, Conflict, Filter, Ledger, LedgerUnavailable, NotAdopted
 from alerts.ledger.rows import alert_of, alert_row, cell, cells_around
 from alerts.roster import Person
 from ingest.events import Mark, Place, Point
 from ingest.registry import Device, Grid, GridLevel
+from ingest.unknown import UnknownDevice
 from streams.signal import Level
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -424,6 +425,89 @@ def test_a_place_is_put_in_force_and_nothing_is_deleted(ledger: Ledger) -> None:
     assert registry.grids == {"t1": town, "g1": changed}
     assert registry.devices == {"d1": smoke, "d2": silent}
     assert ledger.roster().at("g1") == (deputy, leader)
+
+
+def stranger(device: str = "u1", last: int = 0, **but: object) -> UnknownDevice:
+    at = NOW + last * SECOND
+    return replace(UnknownDevice(device, "gw1", 1, at, at, f"tocsin/gw1/{device}/telemetry", {"smoke": 0.25}), **but)
+
+
+def test_an_unknown_device_is_counted_on_and_keeps_its_first_time_and_its_last_word(ledger: Ledger) -> None:
+    ledger.note_unknown([stranger(count=2)])
+    assert ledger.unknown_devices() == [stranger(count=2)]
+    ledger.note_unknown([stranger(last=9, gateway="gw2", source="gb26875", sample={"状态 'x'": "online", "co": 3.5})])
+    (found,) = ledger.unknown_devices()
+    assert (found.count, found.first_seen, found.last_seen) == (3, NOW, NOW + 9 * SECOND)
+    assert (found.gateway, found.source, found.sample) == ("gw2", "gb26875", {"状态 'x'": "online", "co": 3.5})
+
+
+def test_what_a_gateway_could_not_write_down_at_once_adds_to_the_count_and_changes_no_later_word(ledger: Ledger) -> None:
+    ledger.note_unknown([stranger(last=60)])
+    ledger.note_unknown([stranger(sample={"old": 1.0}, gateway="gw0")])
+    assert ledger.unknown_devices() == [stranger(last=60, count=2, first_seen=NOW)]
+
+
+def test_a_device_that_is_twice_in_a_batch_is_one_row(ledger: Ledger) -> None:
+    ledger.note_unknown([stranger(last=5), stranger(last=3, sample={}), stranger("u2")])
+    ledger.note_unknown([])
+    assert ledger.unknown_devices() == [stranger(last=5, count=2, first_seen=NOW + 3 * SECOND), stranger("u2")]
+    assert ledger.unknown_devices(limit=1) == ledger.unknown_devices()[:1]
+
+
+def test_of_too_many_unknown_devices_those_unheard_for_longest_leave(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alerts.ledger.unknown.MOST", 20)
+    ledger.note_unknown([stranger(f"u{n:02}", last=n) for n in range(15)])
+    ledger.note_unknown([stranger("u00", last=99), *(stranger(f"v{n}", last=50 + n) for n in range(8))])
+    gone = {"u01", "u02", "u03"}
+    wanted = ["u00", *(f"v{n}" for n in range(7, -1, -1)), *(f"u{n:02}" for n in range(14, 0, -1))]
+    assert [u.device for u in ledger.unknown_devices()] == [device for device in wanted if device not in gone]
+
+
+def test_an_adopted_device_is_enrolled_and_no_stranger_any_more(ledger: Ledger) -> None:
+    ledger.replace_place([Grid("g1", "一网格", GridLevel.GRID)], [Device("d1", "smoke", grid="g1")], [])
+    ledger.note_unknown([stranger(), stranger("u2")])
+    adopted = Device("u1", "smoke", "gw1", "g1", Point(30.05, 120.05), timedelta(minutes=1), "厨房")
+    assert ledger.adopt(adopted) == ledger.place_version() == 2
+    assert ledger.registry().devices == {"d1": Device("d1", "smoke", grid="g1"), "u1": adopted}
+    assert [u.device for u in ledger.unknown_devices()] == ["u2"]
+    ledger.note_unknown([stranger(last=1)])  # a gateway that has not read the new place yet
+    assert [u.device for u in ledger.unknown_devices()] == ["u2"]
+    assert ledger.adopt(Device("never-heard", "gas", grid="g1")) == 3
+
+
+def test_a_device_that_an_import_enrolled_is_no_stranger_any_more(ledger: Ledger) -> None:
+    ledger.note_unknown([stranger(), stranger("u2")])
+    ledger.replace_place([], [Device("u1", "smoke")], [])
+    assert [u.device for u in ledger.unknown_devices()] == ["u2"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "device", "why"),
+    [
+        ("a grid that is not there", Device("u1", "smoke", grid="g9"), "no grid 'g9'"),
+        ("no grid at all", Device("u1", "smoke"), "no grid ''"),
+        ("a device that is enrolled already", Device("d1", "gas", grid="g1"), "d1 is enrolled already"),
+    ],
+)
+def test_what_cannot_be_adopted_changes_nothing(ledger: Ledger, sentence: str, device: Device, why: str) -> None:
+    ledger.replace_place([Grid("g1", "一网格", GridLevel.GRID)], [Device("d1", "smoke", grid="g1")], [])
+    ledger.note_unknown([stranger()])
+    with pytest.raises(NotAdopted, match=why):
+        ledger.adopt(device)
+    assert ledger.place_version() == 1
+    assert [u.device for u in ledger.unknown_devices()] == ["u1"]
+
+
+def test_gateways_that_hear_the_same_strangers_at_once_count_every_message(ledger: Ledger) -> None:
+    def write() -> list[str]:
+        for n in range(10):
+            ledger.note_unknown([stranger(f"u{k}", last=n) for k in (range(20) if n % 2 else range(19, -1, -1))])
+        return []
+
+    in_threads(write)
+    assert [u.count for u in ledger.unknown_devices()] == [40] * 20
 
 
 def test_alerts_raised_between_two_instants_are_found(ledger: Ledger) -> None:

@@ -119,10 +119,11 @@ def test_a_ledger_that_a_later_version_has_only_expanded_is_used_on(tmp_path: Pa
     ledger.close()
 
 
-def test_a_ledger_of_the_version_before_is_brought_up_and_keeps_what_it_holds(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", ["0001", "0002"])
+def test_a_ledger_of_an_earlier_version_is_brought_up_and_keeps_what_it_holds(tmp_path: Path, before: str) -> None:
     database = Database(f"sqlite:///{tmp_path}/ledger.db")
     with database.engine.connect() as connection, connection.begin():
-        command.upgrade(config(connection), "0001")
+        command.upgrade(config(connection), before)
         connection.execute(
             text("INSERT INTO grid (code, name, level, parent, rings) VALUES ('g1', '一网格', 'grid', '', '[]')")
         )
@@ -131,7 +132,18 @@ def test_a_ledger_of_the_version_before_is_brought_up_and_keeps_what_it_holds(tm
     database.close()
     ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
     assert list(ledger.registry().grids) == ["g1"]
+    assert ledger.unknown_devices() == []
     ledger.close()
+
+
+def test_the_version_before_can_go_on_with_todays_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    open_ledger(url).close()
+    monkeypatch.setattr("alerts.ledger.migrate.HEAD", "0002")
+    open_ledger(url).close()
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
+    connection.close()
 
 
 def test_a_ledger_on_the_disk_is_durable(tmp_path: Path) -> None:
