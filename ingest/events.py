@@ -219,7 +219,10 @@ class Lapse:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """What could not be understood, kept whole so that it can be replayed after a fix (law 2)."""
+    """What could not be understood, kept whole so that it can be replayed after a fix (law 2).
+
+    `retained` and `content_type` are what a decoder was told of it besides topic and time.
+    """
 
     reason: str
     raw: bytes
@@ -227,6 +230,8 @@ class Rejected:
     at: datetime
     source: str = ""
     detail: str = ""
+    retained: bool = False
+    content_type: str = ""
 
     def __post_init__(self) -> None:
         _aware("at", self.at)

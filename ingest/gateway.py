@@ -25,7 +25,7 @@ Locate = Callable[[Point], Place | None]
 Seal = Callable[[str], tuple[str, str]]
 
 RAW_KEPT: Final = 384 * 1024  # twice this in hex still fits into one record of the log
-_CALL_ENDS: Final = "/call"
+CALL_ENDS: Final = "/call"  # a topic that ends so carries a resident's call: its bytes are kept sealed or not at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +92,14 @@ class Gateway:
         return replace(self._placed(claims, message, source), replies=replies)
 
     def _placed(self, claims: Iterable[Claim], message: Message, source: str) -> Decoded:
-        topic, payload, received_at = message.topic, message.payload, message.received_at
+        received_at = message.received_at
         readings: list[Reading] = []
         events: list[Event] = []
         numbers: list[Numbered] = []
         extra = Mark.RETAINED if message.retained else Mark.NONE
         for claim in claims:
             if isinstance(claim, Fault):
-                events.append(self._rejected(claim, topic, payload, source, received_at))
+                events.append(self._rejected(claim, message, source))
                 continue
             if isinstance(claim, Numbered):
                 if not message.retained:  # what a broker kept and says again was counted when it was said
@@ -112,7 +112,7 @@ class Gateway:
                     events.append(self._event(claim, received_at, extra))
             except (Unreadable, InvalidEvent) as error:
                 reason = error.reason if isinstance(error, Unreadable) else Reason.BAD_VALUE
-                events.append(self._rejected(Fault(reason, str(error)), topic, payload, source, received_at))
+                events.append(self._rejected(Fault(reason, str(error)), message, source))
         return Decoded(tuple(readings), tuple(events), tuple(numbers))
 
     def spoken_by(self, topic: str) -> tuple[Dialect | None, str]:
@@ -190,11 +190,14 @@ class Gateway:
             marks | stand.marks,
         )  # fmt: skip
 
-    def _rejected(self, fault: Fault, topic: str, payload: bytes, source: str, at: datetime) -> Rejected:
-        raw, detail = payload if fault.raw is None else fault.raw, fault.detail
-        if topic.endswith(_CALL_ENDS):  # a caller's number may be anywhere in it (law 14)
+    def _rejected(self, fault: Fault, message: Message, source: str) -> Rejected:
+        raw, detail = message.payload if fault.raw is None else fault.raw, fault.detail
+        if message.topic.endswith(CALL_ENDS):  # a caller's number may be anywhere in it (law 14)
             raw = self.seal(raw.decode("utf-8", errors="replace"))[0].encode()
             detail = f"sealed: {detail}" if raw else f"not kept, there is no secret: {detail}"
         if len(raw) > RAW_KEPT:
             detail, raw = f"the first {RAW_KEPT} of {len(raw)} bytes: {detail}", raw[:RAW_KEPT]
-        return Rejected(fault.reason, raw, topic[:1024], at, source, detail)
+        return Rejected(
+            fault.reason, raw, message.topic[:1024], message.received_at, source, detail,
+            message.retained, message.content_type[:200],
+        )  # fmt: skip

@@ -87,7 +87,7 @@ class Intake:
             self._batch.events.append(
                 Rejected(
                     "fault", payload[:RAW_KEPT], topic.decode(errors="replace")[:1024], self._clock.now(),
-                    detail=repr(error)[:500],
+                    detail=repr(error)[:500], retained=retained,
                 )
             )  # fmt: skip
             self.counts.reject("", "fault")
