@@ -20,6 +20,7 @@ from ingest.log import LogWriter
 from ingest.packer import Batch, Packer
 from ingest.quarantine import Limits, Quarantine
 from ingest.settings import PushDoor
+from ingest.unknown import UnknownDevices
 
 logger = logging.getLogger(__name__)
 _SHORTEST: Final = 16
@@ -51,7 +52,7 @@ class Pushes:
 
     def __init__(
         self, doors: Sequence[PushDoor], known: Sequence[Entry], gateway: Callable[[Stream], Gateway], writer: LogWriter,
-        *, partitions: int, clock: Clock,
+        *, partitions: int, clock: Clock, unknown: UnknownDevices | None = None,
     ) -> None:  # fmt: skip
         names = {entry.name: entry for entry in known}
         for door in doors:
@@ -67,6 +68,7 @@ class Pushes:
             door.name: Quarantine(Limits(rate=door.rate, burst=max(int(door.rate * 10), 1))) for door in doors
         }
         self._gateway, self._writer, self._partitions, self._clock = gateway, writer, partitions, clock
+        self._unknown = unknown
         self.counts = GatewayCounts()
 
     def largest(self, name: str) -> int:
@@ -88,8 +90,8 @@ class Pushes:
         _, decoding = stream.decode(message, door.dialect)
         gateway = self._gateway(stream)
         batch = Batch(500)
-        Packer(gateway, self._partitions, self.counts).put(
-            gateway.understood(door.name, decoding, message), to_micros(now), batch
+        Packer(gateway, self._partitions, self.counts, unknown=self._unknown).put(
+            gateway.understood(door.name, decoding, message), to_micros(now), batch, pushed.path
         )
         records = records_in(batch, self._partitions)
         if records:

@@ -23,6 +23,7 @@ from ingest.receipts import Shipment
 from ingest.registry import Registry
 from ingest.settings import GatewaySettings, LogSettings, MqttSettings
 from ingest.tcp import Around, Door
+from ingest.unknown import UnknownDevices
 
 logger = logging.getLogger(__name__)
 
@@ -34,12 +35,13 @@ _PROGRESS_EVERY: Final = 1.0
 @dataclass(frozen=True, slots=True)
 class City:
     """What the gateway knows of its city. `registry` answers with the current one; `locate` goes by the current
-    outlines.
+    outlines; `unknown` hears of devices that are not in the registry.
     """
 
     registry: Callable[[], Registry]
     locate: Locate
     seal: Seal
+    unknown: UnknownDevices | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ async def run_gateway(
     ready: Callable[[], None] | None = None,
     counts: GatewayCounts | None = None,
     moved: Callable[[], object] = lambda: None,
+    unknown: UnknownDevices | None = None,
 ) -> None:
     """Runs until `stop`, then drains. `ready` is called once the first subscription stands, or the watch
     over the process that we stand by for; `moved` every second in which messages were
@@ -78,7 +81,7 @@ async def run_gateway(
 
     Raises `LogUnavailable` when the log's topics cannot be had, `ProfileError` for profiles that cannot be used.
     """
-    city, counts = City(registry, locate, seal), counts or GatewayCounts()
+    city, counts = City(registry, locate, seal, unknown), counts or GatewayCounts()
     known = entries(settings.profiles)
     dialects = Dialects(open_dialects(settings.profiles), Stream(known))
     await ensure_topics(log)
@@ -90,7 +93,7 @@ async def run_gateway(
         )  # fmt: skip
         around = Around(
             lambda stream: Gateway(registry(), locate, settings, (), seal, stream), lambda: Stream(known), writer,
-            log.partitions, clock, counts,
+            log.partitions, clock, counts, unknown,
         )  # fmt: skip
         keeping = [
             asyncio.create_task(intake.wire.run(), name="wire"),
@@ -123,7 +126,7 @@ async def _first_end(*awaited: asyncio.Future[Any]) -> None:
 
 def _packer(city: City, dialects: Dialects, settings: GatewaySettings, counts: GatewayCounts, shape: Shape) -> Packer:
     gateway = Gateway(city.registry(), city.locate, settings, dialects.plain, city.seal, dialects.stream)
-    return Packer(gateway, shape.partitions, counts, shape.shards)
+    return Packer(gateway, shape.partitions, counts, shape.shards, city.unknown)
 
 
 async def _follow(city: City, intake: Intake, dialects: Dialects, settings: GatewaySettings, shape: Shape) -> None:

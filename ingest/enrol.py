@@ -197,6 +197,13 @@ def check_devices(sheet: Sheet, registry: Registry, datum: Datum | None) -> tupl
     return found, problems
 
 
+def check_device(
+    cells: Mapping[str, str], registry: Registry, datum: Datum | None
+) -> tuple[Device | None, list[Problem]]:
+    """One device, said by its columns as a file would have it (`ingest.columns`); None when something is wrong."""
+    return _device(Row("", 0, cells), registry, Places(registry), datum)
+
+
 def _device(row: Row, registry: Registry, places: Places, datum: Datum | None) -> tuple[Device | None, list[Problem]]:
     wrong = []
     for column, needed in (("id", True), ("kind", True), ("gateway", False)):

@@ -24,6 +24,7 @@ from ingest.gateway import Gateway
 from ingest.registry import Registry
 from ingest.sequence import Numbered, is_numbered
 from ingest.topics import partition_of
+from ingest.unknown import UNKNOWN, UnknownDevices
 
 _SECOND: Final = 1_000_000
 _USABLE: Final = to_micros(USABLE_FROM)
@@ -101,17 +102,22 @@ class Route:
     partition: int
     marks: int
     gateway: str
+    unknown: str = ""  # the topic again, where the device is not in the registry and somebody wants to know
 
 
 class Packer:
     """Packs messages into a batch with one `Gateway`; a changed registry makes a new one.
 
-    With `shards`, topics begin with one of them; only what follows is read.
+    With `shards`, topics begin with one of them; only what follows is read. `unknown` hears of devices that are not in
+    the registry.
     """
 
-    def __init__(self, gateway: Gateway, partitions: int, counts: GatewayCounts, shards: Collection[str] = ()) -> None:
+    def __init__(
+        self, gateway: Gateway, partitions: int, counts: GatewayCounts, shards: Collection[str] = (),
+        unknown: UnknownDevices | None = None,
+    ) -> None:  # fmt: skip
         self._gateway, self._partitions, self.counts = gateway, partitions, counts
-        self._shards = frozenset(shards)
+        self._shards, self._unknown = frozenset(shards), unknown
         self._late = round(gateway.settings.late_after * _SECOND)
         self._ahead = -round(gateway.settings.ahead_limit * _SECOND)
         self._routes: dict[bytes, Route | None] = {}
@@ -133,13 +139,16 @@ class Packer:
         else:
             self._remember(topic)
         name = self._without_shard(topic.decode("utf-8", errors="replace"))
-        self.put(self._gateway.decide(name, payload, retained, from_micros(received)), received, batch)
+        self.put(self._gateway.decide(name, payload, retained, from_micros(received)), received, batch, name)
 
-    def put(self, decoded: Decoded, received: int, batch: Batch) -> None:
-        """What a message turned out to be, into the batch."""
+    def put(self, decoded: Decoded, received: int, batch: Batch, source: str = "") -> None:
+        """What a message from `source` (a topic or a dialect) turned out to be, into the batch."""
+        strange = 0
         for r in decoded.readings:
+            marks = int(r.marks)
+            strange |= marks
             builder = batch.builder(partition_of(r.place.township, self._partitions))
-            builder.add(Origin.of(r), r.metric, int(r.marks), to_micros(r.observed_at), received, r.value)
+            builder.add(Origin.of(r), r.metric, marks, to_micros(r.observed_at), received, r.value)
         batch.numbers += decoded.numbers
         batch.replies += decoded.replies
         self.counts.readings += len(decoded.readings)
@@ -148,7 +157,10 @@ class Packer:
             if isinstance(event, Rejected):
                 self.counts.reject(event.source, event.reason)
             else:
+                strange |= UNKNOWN  # it may be one's: a look is cheap beside an event
                 self.counts.events += 1
+        if strange & UNKNOWN and self._unknown is not None:
+            self._unknown.look(decoded, source, received)
 
     def _quickly(self, route: Route, payload: bytes, received: int, batch: Batch) -> bool:
         """The message's rows, if it is as plain as they come; otherwise False, and nothing has happened."""
@@ -180,6 +192,8 @@ class Packer:
             builder.add(origin, metric, marks, observed, received, float(value))
         if boot is not None:
             batch.numbers.append(Numbered(route.gateway, boot, seq))
+        if route.unknown and self._unknown is not None:
+            self._unknown.hear(origin.device, route.gateway, route.unknown, body, received)
         self.counts.readings += len(body)
         return True
 
@@ -206,7 +220,7 @@ class Packer:
             return
         if isinstance(self._gateway.spoken_by(name)[0], Native):
             with contextlib.suppress(Unreadable):
-                self._routes[topic] = self._route(parts[2], parts[1])
+                self._routes[topic] = self._route(parts[2], parts[1], name)
 
     def _without_shard(self, topic: str) -> str:
         """The topic as the dialects know it."""
@@ -215,14 +229,15 @@ class Packer:
             return rest if shard in self._shards else topic
         return topic
 
-    def _route(self, device: str, gateway: str) -> Route:
+    def _route(self, device: str, gateway: str, topic: str) -> Route:
         stand = self._gateway.stand(device, gateway, None)
         point, place = stand.place.point, stand.place
         origin = Origin(
             device, stand.kind, place.grid, place.township, gateway,
             point.lat if point else None, point.lon if point else None,
         )  # fmt: skip
-        return Route(origin, partition_of(place.township, self._partitions), int(stand.marks), gateway)
+        unknown = topic if self._unknown is not None and int(stand.marks) & UNKNOWN else ""
+        return Route(origin, partition_of(place.township, self._partitions), int(stand.marks), gateway, unknown)
 
 
 def _micros(at: object) -> int:

@@ -22,6 +22,7 @@ from ingest.log import LogWriter
 from ingest.packer import Batch, Packer
 from ingest.quarantine import Limits, Quarantine
 from ingest.settings import TcpDoor
+from ingest.unknown import UnknownDevices
 
 logger = logging.getLogger(__name__)
 _READ: Final = 16 * 1024
@@ -87,6 +88,7 @@ class Around:
     partitions: int
     clock: Clock
     counts: GatewayCounts
+    unknown: UnknownDevices | None = None
 
 
 class Door:
@@ -158,8 +160,8 @@ class Door:
         gateway = around.gateway(self._stream)
         batch = Batch(500)
         around.counts.received += 1
-        Packer(gateway, around.partitions, around.counts).put(
-            gateway.understood(f"{settings.dialect}:{peer}", decoding, message), to_micros(now), batch
+        Packer(gateway, around.partitions, around.counts, unknown=around.unknown).put(
+            gateway.understood(f"{settings.dialect}:{peer}", decoding, message), to_micros(now), batch, settings.dialect
         )
         records = records_in(batch, around.partitions)
         if records:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from api.command import bench, check, decode, demo, doctor, import_place, migrate, process, replay, simulate, up
+from api.command import bench, check, decode, demo, devices, doctor, import_place, migrate, process, replay, simulate, up
 
 app = typer.Typer(
     name="tocsin",
@@ -20,6 +20,7 @@ app.command("worker")(process.worker)
 app.command("sender")(process.sender)
 app.command("api")(process.api)
 app.command("import")(import_place.import_place)
+app.add_typer(devices.app, name="devices")
 app.command("simulate")(simulate.simulate)
 app.command("replay")(replay.replay)
 app.command("check")(check.check)

@@ -11,6 +11,7 @@ import orjson
 import uvicorn
 
 from alerts.channels import build_channels
+from api.compose import unknown
 from api.compose.parts import Parts, open_parts
 from api.heartbeat import Heart, follow_answers
 from api.http.app import create_app
@@ -24,6 +25,7 @@ from ingest.dialects.catalogue import Stream, entries
 from ingest.events import Call, Rejected
 from ingest.gateway import Gateway
 from ingest.log import LogWriter, record_of
+from ingest.unknown import UnknownDevices
 
 ANSWERS_WITHIN: Final = 60.0  # seconds without an answer to itself after which an API leaves to be started again
 
@@ -51,7 +53,7 @@ def publisher_of_calls(
     return publish
 
 
-def pushes_of(settings: Settings, parts: Parts, writer: LogWriter) -> Pushes:
+def pushes_of(settings: Settings, parts: Parts, writer: LogWriter, strangers: UnknownDevices) -> Pushes:
     """The doors of platforms that push over HTTP. Raises `ValueError` for a dialect that does not exist or a token too short."""
     seal = Seal(settings.secret.get_secret_value())
 
@@ -59,7 +61,9 @@ def pushes_of(settings: Settings, parts: Parts, writer: LogWriter) -> Pushes:
         return Gateway(parts.book.registry(), parts.book.locate, settings.gateway, (), seal, stream)
 
     known = entries(settings.gateway.profiles)
-    return Pushes(settings.api.push, known, gateway, writer, partitions=settings.log.partitions, clock=parts.clock)
+    return Pushes(
+        settings.api.push, known, gateway, writer, partitions=settings.log.partitions, clock=parts.clock, unknown=strangers
+    )  # fmt: skip
 
 
 async def watch_itself(settings: Settings, parts: Parts, board: Board, stop: asyncio.Event) -> None:
@@ -87,7 +91,8 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
     """The API and the page."""
     parts = open_parts(settings)
     writer, board = LogWriter(settings.log), Board(stale_after=60.0 + 2 * settings.selfwatch.probe)
-    following = asyncio.create_task(parts.follow(stop))
+    strangers = unknown.devices()
+    following = asyncio.gather(parts.follow(stop), unknown.follow(strangers, parts.ledger, stop))
     app = create_app(
         ledger=parts.ledger,
         conductor=parts.conductor,
@@ -98,7 +103,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
         notify=settings.notify,
         publish_call=publisher_of_calls(settings, parts, writer),
         board=board,
-        pushes=pushes_of(settings, parts, writer) if settings.api.push else None,
+        pushes=pushes_of(settings, parts, writer, strangers) if settings.api.push else None,
     )
     server = uvicorn.Server(
         uvicorn.Config(

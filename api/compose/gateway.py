@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from alerts.ledger import open_ledger
-from api.compose import agreed
+from api.compose import agreed, unknown
 from api.heartbeat import Heart
 from api.placebook import PlaceBook
 from api.seal import Seal
@@ -24,7 +24,12 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
     book = PlaceBook(ledger)
     clock = settings.clock.clock()
     agreed.agree(clock, ledger)
-    following = [asyncio.create_task(book.follow(stop)), asyncio.create_task(agreed.follow(clock, ledger, stop))]
+    strangers = unknown.devices()
+    following = [
+        asyncio.create_task(book.follow(stop)),
+        asyncio.create_task(agreed.follow(clock, ledger, stop)),
+        asyncio.create_task(unknown.follow(strangers, ledger, stop)),
+    ]
     try:
         await run_gateway(
             settings.mqtt,
@@ -37,6 +42,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
             stop=stop,
             ready=ready,
             moved=ready.moves("what is on its way to the log", ACKNOWLEDGES_WITHIN),
+            unknown=strangers,
         )
     finally:
         stop.set()
