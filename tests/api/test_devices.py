@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,16 @@ from alerts.ledger.port import LedgerUnavailable
 from api.command.verbs import app
 from api.compose import unknown
 from api.placebook import PlaceBook
+from api.pushes import Pushed, Pushes
+from ingest.clock import Clock
+from ingest.dialects.catalogue import entries
 from ingest.events import Point
-from ingest.registry import Device, Grid, GridLevel
+from ingest.gateway import Gateway
+from ingest.registry import Device, Grid, GridLevel, Registry
+from ingest.settings import GatewaySettings, PushDoor
 from ingest.unknown import AT_ONCE, UnknownDevice, UnknownDevices
 from tests.alerts.memory_ledger import MemoryLedger
+from tests.ingest.test_tcp import GatedLog
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 MICROS = int(NOW.timestamp()) * 1_000_000
@@ -164,6 +171,19 @@ def test_a_fault_of_ours_is_not_tried_for_ever_and_ends_nobody() -> None:
     spoke(heard)
     assert not asyncio.run(unknown.write_down(heard, ledger))
     assert len(heard) == 0
+
+
+def test_what_a_platform_pushes_is_heard_under_its_door() -> None:
+    heard, log = unknown.devices(), GatedLog()
+    door = PushDoor(name="east", dialect="senml", allow=(ip_network("10.0.0.0/8"),))
+    pushes = Pushes(
+        [door], entries(), lambda stream: Gateway(Registry(), lambda _: None, GatewaySettings(), (), stream=stream), log,  # type: ignore[arg-type]
+        partitions=4, clock=Clock(), unknown=heard,
+    )  # fmt: skip
+    body = b'[{"bn":"urn:dev:mac:0024befffe804ff1","n":"smoke","u":"1/m","v":0.25}]'
+    asyncio.run(pushes.take(Pushed(door="east", path="/api/v1/push/east", body=body, peer="10.0.0.1")))
+    (one,) = heard.taken()
+    assert (one.source, one.sample) == ("/api/v1/push/east", {"smoke": 0.25})
 
 
 def test_many_are_written_some_at_a_time() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.clock import Clock
 from ingest.counts import GatewayCounts
 from ingest.dialects import open_dialects
 from ingest.dialects.catalogue import Stream, entries
@@ -16,8 +18,10 @@ from ingest.frames import to_micros
 from ingest.gateway import Gateway
 from ingest.packer import Batch, Packer
 from ingest.registry import Device, Grid, GridLevel, Registry
-from ingest.settings import GatewaySettings
+from ingest.settings import GatewaySettings, TcpDoor
+from ingest.tcp import Around, Door
 from ingest.unknown import SAMPLED, UnknownDevice, UnknownDevices, each_once, together
+from tests.ingest.test_tcp import GatedLog, panel
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 MICROS = to_micros(NOW)
@@ -142,3 +146,15 @@ def test_putting_together_loses_no_message_and_no_time(some: list[UnknownDevice]
 @given(sightings, sightings)
 def test_the_later_word_counts_whichever_comes_first(one: UnknownDevice, other: UnknownDevice) -> None:
     assert together(one, other).last_seen == together(other, one).last_seen == max(one.last_seen, other.last_seen)
+
+
+def test_a_panel_at_a_tcp_door_is_heard_under_its_dialect() -> None:
+    unknown, log = UnknownDevices(), GatedLog()
+    around = Around(
+        lambda stream: Gateway(Registry(), lambda _: None, GatewaySettings(), (), stream=stream), lambda: Stream(entries()),
+        log, 4, Clock(), GatewayCounts(), unknown,  # type: ignore[arg-type]
+    )  # fmt: skip
+    asyncio.run(Door(TcpDoor(dialect="gb26875", port=0), around).take(panel(1), "10.0.0.1"))
+    found = unknown.taken()
+    assert {device for device, _, _ in log.rows()} == {u.device for u in found} != set()
+    assert {u.source for u in found} == {"gb26875"}
