@@ -221,7 +221,7 @@ class SecondLook:
             decoded = self._decided(self._ways.of(kept.rejected), kept.rejected.source)
         except Unreadable as error:
             return Finding(kept, Fate.REJECTED, str(error))
-        still = "; ".join(f"{e.reason}: {e.detail}" for e in decoded.events if isinstance(e, Rejected))
+        still = "; ".join(_why(event) for event in decoded.events if isinstance(event, Rejected))
         aged = self._aged(decoded, now)
         anything = bool(aged.readings or aged.events)
         if still:
@@ -261,6 +261,11 @@ class SecondLook:
         before = now - timedelta(seconds=self.gateway.settings.late_after)
         readings = tuple(_late(one, before) for one in decoded.readings)
         return Decoded(readings, tuple(_late(one, before) for one in _dated(decoded)))
+
+
+def _why(rejected: Rejected) -> str:
+    said = rejected.detail
+    return said if said.startswith(f"{rejected.reason}: ") else f"{rejected.reason}: {said}"
 
 
 def _dated(decoded: Decoded) -> list[Sighting | Call | Presence]:

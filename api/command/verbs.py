@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from api.command import bench, check, decode, demo, devices, doctor, import_place, migrate, process, replay, simulate, up
+from api.command import (
+    bench,
+    check,
+    decode,
+    demo,
+    devices,
+    doctor,
+    import_place,
+    migrate,
+    process,
+    rejects,
+    replay,
+    simulate,
+    up,
+)
 
 app = typer.Typer(
     name="tocsin",
@@ -25,5 +39,6 @@ app.command("simulate")(simulate.simulate)
 app.command("replay")(replay.replay)
 app.command("check")(check.check)
 app.command("decode")(decode.decode)
+app.add_typer(rejects.app, name="rejects")
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
