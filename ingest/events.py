@@ -193,13 +193,15 @@ class Loss(StrEnum):
 
     GAP = "gap"  # numbers of a gateway are missing
     SESSION = "session"  # the MQTT broker had forgotten our session, and with it what it held for us
+    NOISE = "noise"  # a source reconnected all the time or shouted, and is not listened to for a while
 
 
 @dataclass(frozen=True, slots=True)
 class Lapse:
     """Messages that should have reached us may not have, or (`over`) that is past. One episode keeps its `since`.
 
-    `missing` are ranges of a gateway's numbers as (boot, first, last), the first few of `count` numbers in all.
+    `missing` are ranges of a gateway's numbers as (boot, first, last), the first few of `count` numbers in all; `why` says
+    what a source did that is not listened to, whose name is then in `gateway`.
     """
 
     gateway: str
@@ -210,6 +212,7 @@ class Lapse:
     missing: tuple[tuple[str, int, int], ...] = ()
     count: int = 0
     place: Place = Place()
+    why: str = ""
 
     def __post_init__(self) -> None:
         _ident("gateway", self.gateway)

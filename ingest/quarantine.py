@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 _KNOWN: Final = 10_000  # sources that are remembered; invented ones must not fill the memory
+_ALARMS: Final = 100  # episodes that stand at once; who is put out besides is told of in the log only
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,16 @@ class Limits:
     out: timedelta = timedelta(minutes=5)
 
 
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A source is kept out, or (`over`) has behaved since it was let in again."""
+
+    source: str
+    why: str
+    since: datetime
+    over: bool = False
+
+
 @dataclass(slots=True)
 class _Source:
     connects: deque[datetime] = field(default_factory=deque)
@@ -30,12 +41,18 @@ class _Source:
 
 
 class Quarantine:
-    """One instance per door. A source that was put out is told of once (`fresh`), and let in again when its time is over."""
+    """One instance per door. A source that was put out is told of once (`fresh`), and let in again when its time is over.
+
+    An episode begins when a source is put out and lasts until `within` after it was let in again: who is put out anew before that is
+    still the same trouble.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._sources: OrderedDict[str, _Source] = OrderedDict()
         self.fresh: list[tuple[str, str]] = []  # (source, why) of those that were put out since somebody looked
+        self._begun: list[Episode] = []
+        self._standing: OrderedDict[str, tuple[Episode, datetime]] = OrderedDict()  # and until when, if nothing happens
 
     def connects(self, name: str, now: datetime) -> bool:
         """A source connects; whether it may."""
@@ -75,6 +92,18 @@ class Quarantine:
         fresh, self.fresh = self.fresh, []
         return fresh
 
+    def episodes(self, now: datetime) -> list[Episode]:
+        """Episodes that began since the last call, and ends of those that are over by `now`."""
+        found, self._begun = self._begun, []
+        ended = [name for name, (_, until) in self._standing.items() if until <= now]
+        return found + [replace(self._standing.pop(name)[0], over=True) for name in ended]
+
+    def forget(self) -> list[Episode]:
+        """The ends of all episodes that were told: nobody is kept out any more."""
+        untold, self._begun = {episode.source for episode in self._begun}, []
+        standing, self._standing = self._standing, OrderedDict()
+        return [replace(episode, over=True) for name, (episode, _) in standing.items() if name not in untold]
+
     def _is_out(self, source: _Source, now: datetime) -> bool:
         return source.out_until is not None and now < source.out_until
 
@@ -82,6 +111,13 @@ class Quarantine:
         source.out_until = now + self._limits.out
         source.filled_at = None
         self.fresh.append((name, why))
+        known = self._standing.pop(name, None)
+        if known is None and len(self._standing) >= _ALARMS:
+            return
+        episode = known[0] if known else Episode(name, why, now)
+        if known is None:
+            self._begun.append(episode)
+        self._standing[name] = episode, source.out_until + self._limits.within
 
     def _source(self, name: str) -> _Source:
         source = self._sources.get(name)

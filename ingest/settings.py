@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -75,6 +76,18 @@ class LogSettings(Section):
                 f"min_insync is {self.min_insync} and there are only {self.replication} replicas: nothing could be written"
             )
         return self
+
+
+def within(peer: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    """Whether an address is in one of the networks. A listener for both families sees an IPv4 address inside an IPv6 one; what a proxy
+    says may be no address at all.
+    """
+    try:
+        found = ip_address(peer)
+    except ValueError:
+        return False
+    plain = found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
+    return any(plain in network for network in networks)
 
 
 class TcpDoor(Section):

@@ -7,7 +7,6 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Final, Protocol
 
 from ingest.clock import Clock
@@ -20,8 +19,8 @@ from ingest.gateway import Gateway
 from ingest.intake import records_in
 from ingest.log import LogWriter
 from ingest.packer import Batch, Packer
-from ingest.quarantine import Limits, Quarantine
-from ingest.settings import TcpDoor
+from ingest.settings import TcpDoor, within
+from ingest.turnstile import Turnstile
 from ingest.unknown import UnknownDevices
 
 logger = logging.getLogger(__name__)
@@ -97,8 +96,9 @@ class Door:
     def __init__(self, settings: TcpDoor, around: Around) -> None:
         self._settings, self._around = settings, around
         self._stream = around.stream()
-        limits = Limits(rate=settings.rate, burst=max(int(settings.rate * 10), 1))
-        self._quarantine = Quarantine(limits)
+        self._turnstile = Turnstile(
+            settings.dialect, settings.rate, around.writer, partitions=around.partitions, clock=around.clock
+        )
         self._open = 0
         self.port = settings.port
 
@@ -109,7 +109,8 @@ class Door:
         self.port = server.sockets[0].getsockname()[1]
         logger.info("%s devices may connect at %s:%d", settings.dialect, settings.host, self.port)
         ready()
-        async with server:
+        async with server, asyncio.TaskGroup() as group:
+            group.create_task(self._turnstile.run())
             await server.serve_forever()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -124,14 +125,13 @@ class Door:
         except (OSError, TimeoutError) as error:
             logger.info("the connection of %s ended: %r", peer, error)
         finally:
-            self._tell()
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
     def _admits(self, peer: str) -> bool:
         settings = self._settings
-        if settings.allow and not any(ip_address(peer) in network for network in settings.allow):
+        if settings.allow and not within(peer, settings.allow):
             logger.warning(
                 "%s may not connect to the %s door: it is in none of the networks of allow", peer, settings.dialect
             )
@@ -139,13 +139,13 @@ class Door:
         if self._open >= settings.most:
             logger.error("%s is turned away: %d connections stand at the %s door", peer, self._open, settings.dialect)
             return False
-        return self._quarantine.connects(peer, self._around.clock.now())
+        return self._turnstile.connects(peer)
 
     async def _converse(self, peer: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         cutter = Cutter(self._settings.dialect)
         while data := await asyncio.wait_for(reader.read(_READ), self._settings.idle):
             for raw in cutter.feed(data):
-                if not self._quarantine.says(peer, self._around.clock.now()):
+                if not self._turnstile.says(peer):
                     return
                 await self._answer(await self.take(raw, peer), writer)
         for raw in cutter.finish():
@@ -173,7 +173,3 @@ class Door:
         if reply:
             writer.write(reply)
             await asyncio.wait_for(writer.drain(), _SENT_WITHIN)
-
-    def _tell(self) -> None:
-        for source, why in self._quarantine.told():
-            logger.error("the %s door keeps %s out for five minutes: %s", self._settings.dialect, source, why)

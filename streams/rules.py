@@ -159,6 +159,9 @@ class LapseRule(Section):
 
     gap: Level = Field(Level.YELLOW, title="Numbers of a gateway are missing (gateway_gap)")
     session: Level = Field(Level.YELLOW, title="The MQTT broker had forgotten our session (gateway_session_lost)")
+    noise: Level = Field(
+        Level.YELLOW, title="A source reconnects all the time or shouts and is kept out (noisy_source)"
+    )
 
 
 CANARY: Final = ThresholdRule(

@@ -105,6 +105,7 @@ export const EN = {
   "kind.gateway_silent": "Gateway silent",
   "kind.gateway_gap": "Gateway messages missing",
   "kind.gateway_session_lost": "Gateway session lost",
+  "kind.noisy_source": "Noisy source kept out",
   "kind.hotspot": "Hot issue",
   "kind.other": "{kind}",
   "kind.water": "Flood",

@@ -105,6 +105,7 @@ export const ZH = {
   "kind.gateway_silent": "网关失联",
   "kind.gateway_gap": "网关报文缺失",
   "kind.gateway_session_lost": "网关会话丢失",
+  "kind.noisy_source": "来源过于频繁，已暂停接入",
   "kind.hotspot": "热点诉求",
   "kind.other": "{kind}",
   "kind.water": "水浸",

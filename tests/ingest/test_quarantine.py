@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.quarantine import Limits, Quarantine
+from ingest.quarantine import Episode, Limits, Quarantine
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -30,6 +31,50 @@ def test_fifteen_connections_in_a_minute_are_borne_and_the_sixteenth_is_not() ->
 def test_a_slow_reconnector_is_never_put_out() -> None:
     door = Quarantine(Limits())
     assert all(door.connects("panel", NOW + 4 * n * SECOND) for n in range(500))
+
+
+def shouts(door: Quarantine, name: str, at: datetime) -> None:
+    while door.says(name, at):
+        pass
+
+
+def test_an_episode_begins_once_and_ends_a_minute_after_its_source_was_let_in_again() -> None:
+    door = Quarantine(Limits())
+    shouts(door, "panel", NOW)
+    begun = Episode("panel", "more than 50 messages a second", NOW)
+    assert door.episodes(NOW) == [begun]
+    assert door.episodes(NOW + 359 * SECOND) == []
+    assert door.says("panel", NOW + 359 * SECOND)
+    assert door.episodes(NOW + 360 * SECOND) == [replace(begun, over=True)]
+    assert door.episodes(NOW + 999 * SECOND) == []
+
+
+def test_who_is_put_out_again_within_that_minute_is_still_the_same_trouble() -> None:
+    door, found = Quarantine(Limits()), list[Episode]()
+    for at in (NOW, NOW + 301 * SECOND, NOW + 602 * SECOND):
+        shouts(door, "panel", at)
+        found += door.episodes(at)
+    assert [(e.since, e.over) for e in found] == [(NOW, False)]
+    assert [(e.since, e.over) for e in door.episodes(NOW + 962 * SECOND)] == [(NOW, True)]
+    shouts(door, "panel", NOW + 963 * SECOND)
+    assert [(e.since, e.over) for e in door.episodes(NOW + 963 * SECOND)] == [(NOW + 963 * SECOND, False)]
+
+
+def test_a_door_that_ends_ends_what_it_has_told_and_nothing_else() -> None:
+    door = Quarantine(Limits())
+    shouts(door, "told", NOW)
+    assert len(door.episodes(NOW)) == 1
+    shouts(door, "untold", NOW)
+    assert [(e.source, e.over) for e in door.forget()] == [("told", True)]
+    assert door.episodes(NOW + 999 * SECOND) == []
+
+
+def test_episodes_that_stand_at_once_are_bounded() -> None:
+    door = Quarantine(Limits(burst=1))
+    for n in range(150):
+        shouts(door, f"s{n}", NOW)
+    assert len(door.episodes(NOW)) == 100
+    assert len(door.told()) == 150
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_network
@@ -17,12 +18,12 @@ from ingest.counts import GatewayCounts
 from ingest.dialects import gb26875_frames as panels
 from ingest.dialects import hj212_frames as stations
 from ingest.dialects.catalogue import Stream, entries
-from ingest.events import Rejected, decode
+from ingest.events import Lapse, Loss, Rejected, decode
 from ingest.frames import Frame
 from ingest.gateway import Gateway
 from ingest.log import Record
 from ingest.registry import Registry
-from ingest.settings import GatewaySettings, TcpDoor
+from ingest.settings import GatewaySettings, TcpDoor, within
 from ingest.tcp import Around, Cutter, Door
 from ingest.topics import Topic
 
@@ -65,6 +66,10 @@ class GatedLog:
     def rows(self) -> list[tuple[str, str, float]]:
         frames = [Frame.decode(r.value) for r in self.records if r.topic == Topic.READINGS]
         return [(r.device, r.metric, r.value) for frame in frames for r in frame.readings()]
+
+    def lapses(self) -> list[Lapse]:
+        events = [decode(r.value) for r in self.records if r.topic == Topic.PRESENCE]
+        return [event for event in events if isinstance(event, Lapse)]
 
     def rejects(self) -> list[Rejected]:
         events = [decode(r.value) for r in self.records if r.topic == Topic.REJECTS]
@@ -191,6 +196,47 @@ def test_who_shouts_is_kept_out_and_what_was_heard_is_answered(caplog: pytest.Lo
     assert len(log.rows()) == 5
     assert not commands(answers[1])
     assert caplog.text.count("for five minutes") == 1
+
+
+def test_who_is_kept_out_is_one_alarm_for_operators_and_its_end_when_the_door_ends() -> None:
+    async def script(port: int, log: GatedLog) -> None:
+        for _ in range(3):
+            with contextlib.suppress(ConnectionError):
+                await told(port, *(panel(n) for n in range(10)))
+        while not log.lapses():
+            await asyncio.sleep(0.01)
+        assert [lapse.over for lapse in log.lapses()] == [False]
+
+    begun, over = served(script, rate=0.5).lapses()
+    assert (begun.gateway, begun.loss, begun.why) == (
+        "gb26875:127.0.0.1",
+        Loss.NOISE,
+        "more than 0.5 messages a second",
+    )
+    assert (over.over, over.since) == (True, begun.since)
+
+
+def test_who_is_in_order_is_no_alarm() -> None:
+    async def script(port: int, log: GatedLog) -> None:
+        await told(port, panel(1))
+
+    assert served(script).lapses() == []
+
+
+@pytest.mark.parametrize(
+    ("what", "peer", "networks", "inside"),
+    [
+        ("an address of a network", "10.20.3.4", ["10.20.0.0/16"], True),
+        ("one of the second", "192.0.2.1", ["10.20.0.0/16", "192.0.2.0/24"], True),
+        ("another one", "10.21.3.4", ["10.20.0.0/16"], False),
+        ("an IPv4 address as a listener for both families sees it", "::ffff:10.20.3.4", ["10.20.0.0/16"], True),
+        ("an IPv6 address of a link", "fe80::1%eth0", ["fe80::/10"], True),
+        ("what is no address", "unknown", ["0.0.0.0/0", "::/0"], False),
+        ("nothing", "", ["0.0.0.0/0"], False),
+    ],
+)
+def test_whether_an_address_is_in_a_network(what: str, peer: str, networks: list[str], inside: bool) -> None:
+    assert within(peer, [ip_network(network) for network in networks]) is inside, what
 
 
 @given(st.data())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,7 +20,10 @@ GAP = Lapse("gw-1", Loss.GAP, AT, AT + timedelta(seconds=10), False, (("b", 3, 5
 END = Lapse("gw-1", Loss.GAP, AT, AT + timedelta(seconds=60), True, place=Place("g", "t"))
 
 
-@pytest.mark.parametrize("event", [GAP, END, Lapse("tocsin-gateway", Loss.SESSION, AT, AT)])
+NOISE = Lapse("hj212:192.0.2.7", Loss.NOISE, AT, AT, why="16 connections within 60 s")
+
+
+@pytest.mark.parametrize("event", [GAP, END, NOISE, Lapse("tocsin-gateway", Loss.SESSION, AT, AT)])
 def test_a_lapse_travels_without_loss(event: Lapse) -> None:
     assert decode(encode(event)) == event
 
@@ -53,6 +57,16 @@ def test_another_episode_another_gateway_and_another_loss_have_keys_of_their_own
         Lapse("gw-1", Loss.SESSION, AT, AT, False),
     ]
     assert len({signal_of(e, LapseRule()).key for e in (GAP, *others)}) == 4
+
+
+def test_a_source_that_is_kept_out_is_one_episode_and_says_why() -> None:
+    begun = signal_of(NOISE, LapseRule())
+    over = signal_of(replace(NOISE, over=True, received_at=AT + timedelta(seconds=360)), LapseRule())
+    assert (begun.kind, begun.level, begun.subject) == ("noisy_source", Level.YELLOW, "hj212:192.0.2.7")
+    assert begun.evidence == {"why": "16 connections within 60 s"}
+    assert (begun.active, over.active) == (True, False)
+    assert begun.key == over.key
+    assert signal_of(NOISE, LapseRule(noise=Level.RED)).level is Level.RED
 
 
 def test_the_rules_say_how_bad_it_is() -> None:
