@@ -46,7 +46,7 @@ class Rejects:
         self._settings, self._topic = settings, topic
         self.unreadable = 0
 
-    async def wanted(self, wanted: Wanted) -> AsyncIterator[Kept]:
+    async def wanted(self, wanted: Wanted) -> AsyncGenerator[Kept]:
         """Those that are asked for and in the log now, partition by partition; one source's in their order."""
         async with self._reading() as consumer:
             for number in range(self._settings.partitions):
@@ -57,7 +57,7 @@ class Rejects:
                     if wanted.fits(kept.rejected):
                         yield kept
 
-    async def named(self, places: Collection[tuple[int, int]]) -> AsyncIterator[Kept]:
+    async def named(self, places: Collection[tuple[int, int]]) -> AsyncGenerator[Kept]:
         """Those at these places, in their order; a place where there is nothing is passed over."""
         async with self._reading() as consumer:
             for number, offset in dict.fromkeys(places):
@@ -154,7 +154,7 @@ class Outcome:
 
 
 async def replay(
-    found: AsyncIterator[Kept], look: SecondLook, settings: LogSettings, *, now: Callable[[], datetime],
+    found: AsyncGenerator[Kept], look: SecondLook, settings: LogSettings, *, now: Callable[[], datetime],
     tell: Callable[[Finding], None], dry_run: bool,
 ) -> Outcome:  # fmt: skip
     """Look at each again and write what it is now; `tell` hears of a message once the log has what became of it.
@@ -165,7 +165,7 @@ async def replay(
     waiting: list[Finding] = []
     async with contextlib.AsyncExitStack() as stack:
         writer = None if dry_run else await stack.enter_async_context(LogWriter(settings, client_id="tocsin-rejects"))
-        async with contextlib.aclosing(found) as kept_ones:  # type: ignore[type-var]  # they are generators
+        async with contextlib.aclosing(found) as kept_ones:
             async for kept in kept_ones:
                 waiting.append(looked(look, kept, now()))
                 if len(waiting) >= _TOGETHER:

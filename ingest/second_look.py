@@ -36,7 +36,7 @@ _HEX: Final = 512  # bytes that are shown as hex
 _LINE: Final = 32
 
 MakeGateway = Callable[[tuple[Dialect, ...], Stream], Gateway]
-_Dated = TypeVar("_Dated", Reading, Sighting, Call, Presence)
+_Dated = TypeVar("_Dated", bound=Reading | Sighting | Call | Presence)
 
 
 class Fate(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
@@ -163,7 +163,7 @@ async def _one(rejects: Rejects, place: tuple[int, int]) -> Kept | None:
     return next(iter([kept async for kept in rejects.named([place])]), None)
 
 
-async def _both(rejects: Rejects, places: list[tuple[int, int]], wanted: Wanted) -> AsyncIterator[Kept]:
+async def _both(rejects: Rejects, places: list[tuple[int, int]], wanted: Wanted) -> AsyncGenerator[Kept]:
     async for kept in rejects.named(places):
         if wanted.fits(kept.rejected):
             yield kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -65,12 +65,12 @@ class HeldRejects(Rejects):
         super().__init__(settings, topic)
         self._held = DEAD if topic is Topic.DEADLETTERS else STANDING
 
-    async def wanted(self, wanted: Wanted) -> AsyncIterator[Kept]:
+    async def wanted(self, wanted: Wanted) -> AsyncGenerator[Kept]:
         for (part, offset), said in self._held.items():
             if wanted.fits(said):
                 yield Kept(part, offset, said)
 
-    async def named(self, places: Collection[tuple[int, int]]) -> AsyncIterator[Kept]:
+    async def named(self, places: Collection[tuple[int, int]]) -> AsyncGenerator[Kept]:
         for place in places:
             if place in self._held:
                 yield Kept(*place, self._held[place])
