@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from ipaddress import ip_address
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ingest.clock import Clock
@@ -14,16 +13,20 @@ from ingest.counts import GatewayCounts
 from ingest.dialects.catalogue import Stream
 from ingest.dialects.observation import Decoding, Entry, Message
 from ingest.frames import to_micros
-from ingest.gateway import Gateway
+from ingest.gateway import CALL_ENDS, Gateway
 from ingest.intake import records_in
 from ingest.log import LogWriter
 from ingest.packer import Batch, Packer
-from ingest.quarantine import Limits, Quarantine
-from ingest.settings import PushDoor
+from ingest.settings import PushDoor, within
+from ingest.turnstile import Turnstile
 from ingest.unknown import UnknownDevices
 
-logger = logging.getLogger(__name__)
 _SHORTEST: Final = 16
+_PATIENCE: Final = 10.0  # seconds that the log may take; a platform that hears nothing for longer gives up by itself
+# What shows who knocks is for the door alone: a decoder may keep any other header.
+_SECRET: Final = frozenset({"authorization", "proxy-authorization", "cookie", "x-tocsin-token"})
+# Dialects in whose messages a caller's number may stand anywhere: what is rejected of them is kept sealed or not at all (law 14).
+_OF_CALLERS: Final = frozenset({"hotline", "open311", "city311"})
 
 
 class Refused(Exception):
@@ -35,14 +38,22 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Knock:
+    """Who asks to come in by which door, and what they show."""
+
+    door: str
+    peer: str
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Pushed:
-    """One request, as far as it concerns a door. Header names are in lower case."""
+    """One request that was let in. Header names are in lower case."""
 
     door: str
     path: str
     body: bytes
     peer: str
-    token: str = ""
     content_type: str = ""
     headers: Mapping[str, str] | None = None
 
@@ -52,7 +63,7 @@ class Pushes:
 
     def __init__(
         self, doors: Sequence[PushDoor], known: Sequence[Entry], gateway: Callable[[Stream], Gateway], writer: LogWriter,
-        *, partitions: int, clock: Clock, unknown: UnknownDevices | None = None,
+        *, partitions: int, clock: Clock, unknown: UnknownDevices | None = None, patience: float = _PATIENCE,
     ) -> None:  # fmt: skip
         names = {entry.name: entry for entry in known}
         for door in doors:
@@ -64,49 +75,61 @@ class Pushes:
         self._tokens = {door.name: _token(door) for door in doors}
         self._largest = {door.name: names[door.dialect].largest for door in doors}
         self._streams = {door.name: Stream(known) for door in doors}
-        self._limits = {
-            door.name: Quarantine(Limits(rate=door.rate, burst=max(int(door.rate * 10), 1))) for door in doors
+        self._turnstiles = {
+            door.name: Turnstile(door.name, door.rate, writer, partitions=partitions, clock=clock) for door in doors
         }
         self._gateway, self._writer, self._partitions, self._clock = gateway, writer, partitions, clock
+        self._patience = patience
         self._unknown = unknown
         self.counts = GatewayCounts()
 
-    def largest(self, name: str) -> int:
-        """Bytes that a door reads at most; 0 for one that does not exist."""
-        return self._largest.get(name, 0)
+    async def run(self) -> None:
+        """Until cancelled: sources that are kept out become alarms (`ingest.turnstile`)."""
+        async with asyncio.TaskGroup() as group:
+            for turnstile in self._turnstiles.values():
+                group.create_task(turnstile.run())
+
+    def admit(self, knock: Knock) -> int:
+        """How many bytes may be read of whoever knocks. Raises `Refused`, before anything of a stranger's is read."""
+        door = self._known_to(knock)
+        if not self._turnstiles[door.name].says(knock.peer):
+            raise Refused("push_too_many", f"more than {door.rate:g} messages a second; try again in five minutes")
+        return self._largest[door.name]
 
     async def take(self, pushed: Pushed) -> Decoding:
-        """What the push says, once the log has it. Raises `Refused`, or what the log's client raises when it is away."""
-        door = self._admitted(pushed)
+        """What the push of somebody who was admitted says, once the log has it.
+
+        Raises `TimeoutError`, or what the log's client raises, when the log does not say yes: then it was not taken.
+        """
+        door = self._doors[pushed.door]
         now = self._clock.now()
-        if not self._limits[door.name].says(pushed.peer, now):
-            for source, why in self._limits[door.name].told():
-                logger.error("push door %s: %s is kept out for five minutes: %s", door.name, source, why)
-            raise Refused("push_too_many", f"more than {door.rate:g} messages a second; try again in five minutes")
         stream = self._streams[door.name]
-        message = Message(
-            pushed.path, pushed.body, now, False, pushed.content_type, dict(pushed.headers or {}), pushed.peer
-        )
+        headers = {name: said for name, said in (pushed.headers or {}).items() if name not in _SECRET}
+        message = Message(pushed.path, pushed.body, now, False, pushed.content_type, headers, pushed.peer)
         _, decoding = stream.decode(message, door.dialect)
+        if door.dialect in _OF_CALLERS:
+            message = replace(message, topic=pushed.path + CALL_ENDS)
         gateway = self._gateway(stream)
         batch = Batch(500)
+        self.counts.received += 1
         Packer(gateway, self._partitions, self.counts, unknown=self._unknown).put(
             gateway.understood(door.name, decoding, message), to_micros(now), batch, pushed.path
         )
         records = records_in(batch, self._partitions)
-        if records:
-            await self._writer.write(records)
+        if records:  # the writer waits for a log that is away for as long as it takes; a platform does not
+            async with asyncio.timeout(self._patience):
+                await self._writer.write(records)
         return decoding
 
-    def _admitted(self, pushed: Pushed) -> PushDoor:
+    def _known_to(self, knock: Knock) -> PushDoor:
         """The door, when whoever knocks may come in. One answer for everything that is wrong: nothing is given away."""
-        door = self._doors.get(pushed.door)
-        token = self._tokens.get(pushed.door, "")
+        door = self._doors.get(knock.door)
+        token = self._tokens.get(knock.door, "")
         good = door is not None
         if token:
-            good = hmac.compare_digest(token.encode(), pushed.token.encode()) and good
+            good = hmac.compare_digest(token.encode(), knock.token.encode("utf-8", "surrogatepass")) and good
         if door is not None and door.allow:
-            good = good and any(ip_address(pushed.peer) in network for network in door.allow)
+            good = within(knock.peer, door.allow) and good
         if not good or door is None:
             raise Refused("push_unknown", "there is no such door, or the token or address is not the one it wants")
         return door
@@ -115,7 +138,10 @@ class Pushes:
 def _token(door: PushDoor) -> str:
     if door.token_file is None:
         return door.token.get_secret_value()
-    token = door.token_file.read_text(encoding="utf-8").strip()
+    try:
+        token = door.token_file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"api.push {door.name}: the token file {door.token_file} cannot be read: {error}") from error
     if len(token) < _SHORTEST:
         raise ValueError(f"api.push {door.name}: the token in {door.token_file} has less than {_SHORTEST} characters")
     return token

@@ -6,14 +6,16 @@ a unit's credential): `TOCSIN_<SECTION>__<KEY>_FILE` names it. Only the composit
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_origin
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -21,6 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings.exceptions import SettingsError as UnreadableSource
 
 from alerts.settings import LedgerSettings, NotifySettings
 from api.selfwatch.settings import SelfwatchSettings
@@ -30,6 +33,7 @@ from streams.settings import SeriesSettings, WorkerSettings
 
 _PREFIX: Final = "TOCSIN_"
 _IN_A_FILE: Final = "_FILE"
+_MANY: Final = frozenset({tuple, list, dict, frozenset})  # what a variable says as JSON
 
 
 class ApiSettings(Section):
@@ -38,6 +42,13 @@ class ApiSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(8460, ge=0, le=65535)
     push: tuple[PushDoor, ...] = Field((), title="Platforms that push over HTTP")
+
+    @model_validator(mode="after")
+    def _doors_have_names_of_their_own(self) -> ApiSettings:
+        twice = [name for name, n in Counter(door.name for door in self.push).items() if n > 1]
+        if twice:
+            raise ValueError(f"two push doors are called {twice[0]}; the address names only one")
+        return self
 
 
 class ClockSettings(Section):
@@ -134,6 +145,8 @@ def load(path: Path | None = None) -> Settings:
         return FileSettings()
     except ValidationError as error:
         raise SettingsError([_sentence(file, dict(item)) for item in error.errors()]) from error
+    except UnreadableSource as error:
+        raise SettingsError(_not_json() or [f"environment: {error}"]) from error
 
 
 def variables(model: Any = Settings, prefix: str = _PREFIX) -> Iterator[tuple[str, Any]]:
@@ -174,6 +187,19 @@ def _secrets_in_files() -> tuple[dict[str, Any], list[str]]:
             into = into.setdefault(part, {})
         into[key[-1]] = value
     return found, problems
+
+
+def _not_json() -> list[str]:
+    """What is wrong with variables that set a list or a whole section. Their text is not repeated: there may be a secret in it."""
+    single = {variable for variable, kind in variables() if get_origin(kind) not in _MANY}
+    problems = []
+    for name, text in os.environ.items():
+        if name.startswith(_PREFIX) and name.upper() not in single:
+            try:
+                json.loads(text)
+            except ValueError as error:
+                problems.append(f"environment: {name}: not JSON: {error}")
+    return problems
 
 
 def _known(name: str) -> bool:

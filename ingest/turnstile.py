@@ -45,7 +45,8 @@ class Turnstile:
             while True:
                 await self._say(self._quarantine.episodes(self._clock.now()))
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), _LOOK_EVERY)
+                    async with asyncio.timeout(_LOOK_EVERY):  # `wait_for` may swallow a cancellation (Python 3.11)
+                        await self._news.wait()
                 self._news.clear()
         finally:
             with contextlib.suppress(OSError, RuntimeError):

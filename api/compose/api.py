@@ -28,6 +28,7 @@ from ingest.log import LogWriter, record_of
 from ingest.unknown import UnknownDevices
 
 ANSWERS_WITHIN: Final = 60.0  # seconds without an answer to itself after which an API leaves to be started again
+TAKES_WITHIN: Final = 10.0  # seconds for which whoever hands in a call waits for the log's yes
 
 
 def publisher_of_calls(
@@ -35,7 +36,7 @@ def publisher_of_calls(
 ) -> Callable[[dict[str, Any]], Awaitable[Call]]:
     """The hotline's HTTP door: a call said as JSON goes through the same dialect as over MQTT, and is taken once the log has it.
 
-    Raises `ValueError` with the reason when it cannot be understood.
+    Raises `ValueError` with the reason when it cannot be understood, and `TimeoutError` when the log does not answer: it was not taken.
     """
     dialects = open_dialects(settings.gateway.profiles)
     seal = Seal(settings.secret.get_secret_value())
@@ -44,7 +45,8 @@ def publisher_of_calls(
         gateway = Gateway(parts.book.registry(), parts.book.locate, settings.gateway, dialects, seal)
         for event in gateway.decide("tocsin/api/call", orjson.dumps(said), False, parts.clock.now()).events:
             if isinstance(event, Call):
-                await writer.write([record_of(event, settings.log.partitions)])
+                async with asyncio.timeout(TAKES_WITHIN):  # the writer waits for a log that is away; a caller does not
+                    await writer.write([record_of(event, settings.log.partitions)])
                 return event
             if isinstance(event, Rejected):
                 raise ValueError(f"{event.reason}: {event.detail}")
@@ -92,6 +94,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
     parts = open_parts(settings)
     writer, board = LogWriter(settings.log), Board(stale_after=60.0 + 2 * settings.selfwatch.probe)
     strangers = unknown.devices()
+    pushes = pushes_of(settings, parts, writer, strangers) if settings.api.push else None
     following = asyncio.gather(parts.follow(stop), unknown.follow(strangers, parts.ledger, stop))
     app = create_app(
         ledger=parts.ledger,
@@ -103,7 +106,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
         notify=settings.notify,
         publish_call=publisher_of_calls(settings, parts, writer),
         board=board,
-        pushes=pushes_of(settings, parts, writer, strangers) if settings.api.push else None,
+        pushes=pushes,
     )
     server = uvicorn.Server(
         uvicorn.Config(
@@ -122,10 +125,14 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
             asking.append(asyncio.create_task(answers))
         watching = asyncio.create_task(watch_itself(settings, parts, board, stop))
         asking.append(watching)
+        telling = [asyncio.create_task(pushes.run())] if pushes else []
+        asking += telling
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({stopped, serving}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         watching.cancel()
+        for task in telling:
+            task.cancel()
         app.state.close_streams()
         server.should_exit = True
         await serving

@@ -21,6 +21,7 @@ from streams.series.port import SeriesUnavailable
 log = logging.getLogger(__name__)
 MEDIA_TYPE: Final = "application/problem+json"
 LANGUAGES: Final = ("zh", "en")
+_RETRY_AFTER: Final = {503: "2", 429: "300"}  # seconds; whoever is put out of a door stays out for five minutes
 
 
 class Problem(Exception):
@@ -58,7 +59,7 @@ def problem(request: Request, code: str, *, errors: Sequence[Mapping[str, str]] 
     }
     if errors:
         body["errors"] = list(errors)
-    headers = {"Retry-After": "2"} if row["status"] == 503 else None
+    headers = {"Retry-After": _RETRY_AFTER[row["status"]]} if row["status"] in _RETRY_AFTER else None
     return Response(orjson.dumps(body), row["status"], headers, media_type=MEDIA_TYPE)
 
 

@@ -23,6 +23,7 @@ from alerts.roster import Person
 from alerts.settings import NotifySettings, TwilioSettings
 from alerts.words import load_words
 from api.http.app import create_app
+from api.pushes import Pushes
 from ingest.clock import Clock
 from ingest.events import Call, Place, Point
 from ingest.frames import Frame
@@ -87,7 +88,7 @@ class Served:
 
 
 @contextmanager
-def serving(directory: Path) -> Iterator[Served]:
+def serving(directory: Path, *, pushes: Pushes | None = None) -> Iterator[Served]:
     """Serve until the block ends; everything started here has ended by then."""
     ledger = open_ledger(f"sqlite:///{directory / 'ledger.db'}")
     ledger.replace_place(GRIDS, DEVICES, PEOPLE)
@@ -117,7 +118,7 @@ def serving(directory: Path) -> Iterator[Served]:
 
     app = create_app(
         ledger=ledger, conductor=conductor, registry=lambda: registry, roster=lambda: roster, series=series, clock=Clock(), notify=notify,
-        publish_call=publish, counts=lambda: {"kept": 5.0},
+        publish_call=publish, counts=lambda: {"kept": 5.0}, pushes=pushes,
     )  # fmt: skip
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=3))
     thread = threading.Thread(target=server.run, daemon=True)
