@@ -17,13 +17,13 @@ from ingest.second_look import Fate, Finding, Kept, Listing, SecondLook, counted
 
 _PAIRS: Final = 12  # of source and reason in the summary for people; --json has all
 _WORDS: Final = {
-    Fate.UNDERSTOOD: "[green]understood 已解读[/]",
-    Fate.PARTLY: "[yellow]partly 部分解读[/]",
-    Fate.SILENT: "[green]understood, says nothing 无需记录[/]",
-    Fate.REJECTED: "[red]still rejected 仍拒收[/]",
-    Fate.REPEATED: "[dim]the same message 同一报文[/]",
-    Fate.CUT: "[yellow]cut, not replayed 不完整[/]",
-    Fate.SEALED: "[yellow]sealed, not replayed 已加密[/]",
+    Fate.UNDERSTOOD: "[green]已解读 understood[/]",
+    Fate.PARTLY: "[yellow]部分解读 partly[/]",
+    Fate.SILENT: "[green]无需记录 understood, says nothing[/]",
+    Fate.REJECTED: "[red]仍拒收 still rejected[/]",
+    Fate.REPEATED: "[dim]同一报文 the same message[/]",
+    Fate.CUT: "[yellow]不完整 cut, not replayed[/]",
+    Fate.SEALED: "[yellow]已加密 sealed, not replayed[/]",
 }
 
 
@@ -55,7 +55,7 @@ def found(finding: Finding) -> dict[str, Any]:
 
 def show_list(listing: Listing, unreadable: int) -> None:
     console = Console(highlight=False)
-    table = Table("id", "at 时间", "source 来源", "topic 主题", "reason 原因", "detail 说明", "bytes 字节")
+    table = Table("id", "时间 at", "来源 source", "主题 topic", "原因 reason", "说明 detail", "字节 bytes")
     for kept, size in listing.rows():
         said = kept.rejected
         cells = (
@@ -69,7 +69,7 @@ def show_list(listing: Listing, unreadable: int) -> None:
     by = "; ".join(f"{printable(source, 40) or '–'}/{reason} {n}" for (source, reason), n in pairs)
     rest = len(listing.counts) - len(pairs)
     more = f"; … {rest} more" if rest > 0 else ""
-    console.print(f"{listing.counts.total()} rejected 共拒收{': ' if by else ''}{by}{more}", markup=False)
+    console.print(f"{listing.counts.total()} 拒收 rejected{': ' if by else ''}{by}{more}", markup=False)
     if unreadable:
         console.print(f"{unreadable} records are no rejected message of this version", markup=False)
 
@@ -85,7 +85,7 @@ def show_one(line: dict[str, Any], finding: Finding | None) -> None:
     console.print(table)
     if line["form"] == "sealed":
         console.print(
-            "a resident's call: its bytes are kept sealed, or not at all, and are not opened here 来电内容已加密，不在此解密"
+            "来电内容已加密，不在此解密 a resident's call: its bytes are kept sealed, or not at all, and are not opened here"
         )
     else:
         console.print(f"{line['size']} bytes as {line['form']}{', cut when they were kept' if line['cut'] else ''}:")
@@ -93,7 +93,7 @@ def show_one(line: dict[str, Any], finding: Finding | None) -> None:
     if line["decoded"] is not None:
         show_decoded(line["decoded"])
     if finding is not None:
-        console.print(f"replayed now 现在重放: {sentence(finding)}", soft_wrap=True)
+        console.print(f"现在重放 replayed now: {sentence(finding)}", soft_wrap=True)
 
 
 def sentence(finding: Finding) -> str:
@@ -108,5 +108,5 @@ def sentence(finding: Finding) -> str:
 
 def total(outcome: Outcome, *, dry_run: bool) -> str:
     made = f"{outcome.readings} readings and {outcome.events} events, {outcome.late} of them late"
-    done = "nothing written (dry run 试运行)" if dry_run else "written to the log 已写入"
-    return f"{outcome.messages} messages 条报文: {counted(outcome.fates) or 'none'}; {made}; {done}"
+    done = "试运行，未写入 dry run, nothing written" if dry_run else "已写入 written to the log"
+    return f"{outcome.messages} 条报文 messages: {counted(outcome.fates) or 'none'}; {made}; {done}"

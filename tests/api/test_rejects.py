@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import orjson
 import pytest
+from aiokafka import TopicPartition
 from click.testing import Result
 from typer.testing import CliRunner
 
@@ -31,6 +32,8 @@ from ingest.registry import Device, Grid, GridLevel
 from ingest.second_look import Kept, Wanted
 from ingest.settings import LogSettings
 from ingest.topics import Topic
+from streams.detectors.registry import Detectors
+from streams.rules import load_rules
 
 NOW = datetime.now(UTC)
 OLD = NOW - timedelta(hours=2)
@@ -135,7 +138,7 @@ def test_a_list_is_a_table_newest_last_and_a_line_of_counts(run: Run) -> None:
     cells = [line.split("│")[1].strip() for line in done.stdout.splitlines() if line.startswith("│")]
     assert cells[-1] == "4:0"
     assert set(cells) == {"0:4", "0:5", "2:0", "3:1", "3:2", "4:0"}
-    assert "6 rejected 共拒收: gw/gateway_mismatch 2; " in done.stdout
+    assert "6 拒收 rejected: gw/gateway_mismatch 2; " in done.stdout
     assert "[/red]" in done.stdout
     assert "\x1b" not in done.stdout
 
@@ -182,7 +185,7 @@ def test_one_is_shown_with_its_bytes_and_what_they_mean_today(run: Run) -> None:
 def test_people_see_the_same_and_nothing_that_a_sender_wrote_moves_their_cursor(run: Run) -> None:
     shown = run("show", "0:4")
     assert shown.exit_code == 0, shown.output
-    for words in ('{"smoke":0.4}', "native", "understood 已解读", "1 of them late"):
+    for words in ('{"smoke":0.4}', "native", "已解读 understood", "1 of them late"):
         assert words in shown.stdout
     hostile = run("show", "0:5")
     assert hostile.exit_code == 0, hostile.output
@@ -231,12 +234,12 @@ def test_a_replay_writes_what_is_understood_and_says_what_became_of_each(run: Ru
     done = run("replay")
     assert done.exit_code == 0, done.output
     for words in (
-        "0:4  understood 已解读  1 readings, 1 of them late",
-        "0:5  still rejected 仍拒收  bad_json",
-        "2:0  sealed, not replayed 已加密",
-        "3:2  cut, not replayed 不完整",
-        "4:0  understood 已解读  1 readings\n",
-        "6 messages 条报文: 3 understood, 1 rejected, 1 cut, 1 sealed; 3 readings and 0 events, 2 of them late; written",
+        "0:4  已解读 understood  1 readings, 1 of them late",
+        "0:5  仍拒收 still rejected  bad_json",
+        "2:0  已加密 sealed, not replayed",
+        "3:2  不完整 cut, not replayed",
+        "4:0  已解读 understood  1 readings\n",
+        "6 条报文 messages: 3 understood, 1 rejected, 1 cut, 1 sealed; 3 readings and 0 events, 2 of them late; 已写入",
     ):
         assert words in done.stdout
     assert {one.topic for one in HeldWriter.records} == {Topic.READINGS}
@@ -244,6 +247,46 @@ def test_a_replay_writes_what_is_understood_and_says_what_became_of_each(run: Ru
     assert (found["s1", 0.4].observed_at, found["s1", 0.4].received_at, found["s1", 0.4].place.grid) == (OLD, OLD, "G")
     assert found["s1", 0.4].marks & Mark.LATE
     assert not found["s1", 0.5].marks.mutes
+
+
+def test_a_fire_that_is_replayed_while_it_is_fresh_rings_once_and_a_late_one_never(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"smoke": 0.9, "fire_alarm": 1}
+    for offset, at in ((7, OLD), (8, NOW)):
+        monkeypatch.setitem(STANDING, (5, offset), rejected("tocsin/gw/s1/telemetry", body, at))
+
+    def rung(*idents: str) -> set[str]:
+        HeldWriter.records = []
+        detectors = Detectors(load_rules())
+        for ident in idents:
+            assert run("replay", ident).exit_code == 0
+        frames = [Frame.decode(one.value) for one in HeldWriter.records]
+        assert len(frames) == len(idents)
+        return {signal.key for frame in frames for signal in detectors.update(frame) if signal.kind == "fire"}
+
+    once = rung("5:8")
+    assert once
+    assert rung("5:8", "5:8") == once
+    assert rung("5:7", "5:7") == set()
+
+
+def test_where_to_begin_is_asked_of_a_log_that_dates_its_records() -> None:
+    asked: list[int] = []
+
+    async def offsets_for_times(wanted: dict[TopicPartition, int]) -> dict[TopicPartition, Any]:
+        asked.extend(wanted.values())
+        return dict.fromkeys(wanted, SimpleNamespace(offset=40, timestamp=0) if len(asked) == 1 else None)
+
+    async def first(settings: LogSettings, since: datetime | None) -> int:
+        tp = TopicPartition(Topic.REJECTS, 0)
+        return await Rejects(settings)._first(SimpleNamespace(offsets_for_times=offsets_for_times), tp, since, 90)
+
+    dated, embedded = LogSettings(), LogSettings(idempotent=False)
+    assert asyncio.run(first(dated, OLD)) == 40
+    assert asked == [round((OLD - timedelta(minutes=10)).timestamp() * 1000)]
+    assert asyncio.run(first(dated, OLD)) == 90  # everything is older
+    assert [asyncio.run(first(dated, None)), asyncio.run(first(embedded, OLD))] == [0, 0]
 
 
 def test_a_dry_run_says_the_same_and_writes_nothing(run: Run) -> None:
@@ -268,7 +311,7 @@ def test_a_replay_before_the_fix_writes_nothing(run: Run, tmp_path: Path) -> Non
     mend(tmp_path, gateway="other")
     done = run("replay", "0:4")
     assert done.exit_code == 0, done.output
-    assert "still rejected 仍拒收  gateway_mismatch: s1 belongs to other" in done.stdout
+    assert "仍拒收 still rejected  gateway_mismatch: s1 belongs to other" in done.stdout
     assert HeldWriter.records == []
 
 
@@ -285,7 +328,7 @@ def test_a_fault_of_ours_stays_rejected_and_the_others_go_on(run: Run, monkeypat
     monkeypatch.setattr(Gateway, "decide", failing)
     done = run("replay", "--source", "gw")
     assert done.exit_code == 0, done.output
-    assert "0:4  still rejected 仍拒收  fault: RuntimeError('a fault')" in done.stdout
+    assert "0:4  仍拒收 still rejected  fault: RuntimeError('a fault')" in done.stdout
     assert [r.value for r in rows(HeldWriter.records)] == [0.5]
 
 
@@ -380,7 +423,7 @@ def test_the_whole_of_it_over_the_log(
     first = run("replay", "--source", own, "--since", "3h")
     assert first.exit_code == 0, first.output
     assert (
-        "3 messages 条报文: 2 understood, 1 rejected; 1 readings and 1 events, 2 of them late; written" in first.stdout
+        "3 条报文 messages: 2 understood, 1 rejected; 1 readings and 1 events, 2 of them late; 已写入" in first.stdout
     )
     readings, sightings, left = mine(asyncio.run(written()))
     assert [(r.device, r.value, r.received_at, r.place.grid) for r in readings] == [("s1", 0.4, OLD, "G")]
