@@ -245,6 +245,7 @@ _KINDS: Final[dict[str, type[Any]]] = {
     c.__name__.lower(): c for c in (Sighting, Call, Presence, Lapse, Rejected, Reading)
 }
 _TIMES: Final = frozenset({"observed_at", "received_at", "at", "since"})
+_READ: Final[dict[str, Any]] = {"marks": Mark, "standing": Standing, "loss": Loss, "raw": bytes.fromhex}
 
 
 def encode(event: Event | Reading) -> bytes:
@@ -298,15 +299,9 @@ def _read(name: str, value: Any) -> Any:
         return Place(
             value["grid"], value["township"], Point(**value["point"]) if value["point"] else None, value["why"]
         )
-    if name == "marks":
-        return Mark(value)
-    if name == "standing":
-        return Standing(value)
-    if name == "loss":
-        return Loss(value)
     if name == "missing":
         return tuple((boot, first, last) for boot, first, last in value)
-    return bytes.fromhex(value) if name == "raw" else value
+    return _READ[name](value) if name in _READ else value
 
 
 def digest(*parts: object) -> str:
