@@ -26,6 +26,12 @@ Seal = Callable[[str], tuple[str, str]]
 
 RAW_KEPT: Final = 384 * 1024  # twice this in hex still fits into one record of the log
 CALL_ENDS: Final = "/call"  # a topic that ends so carries a resident's call: its bytes are kept sealed or not at all
+_ORDERS: Final = frozenset({"hotline", "311"})  # and so do topics below these
+
+
+def carries_call(topic: str) -> bool:
+    """Whether what comes on a topic is a resident's call or a work order."""
+    return topic.endswith(CALL_ENDS) or topic.partition("/")[0] in _ORDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ class Gateway:
         extra = Mark.RETAINED if message.retained else Mark.NONE
         for claim in claims:
             if isinstance(claim, Fault):
-                events.append(self._rejected(claim, message, source))
+                events.append(self.rejected(claim, message, source))
                 continue
             if isinstance(claim, Numbered):
                 if not message.retained:  # what a broker kept and says again was counted when it was said
@@ -112,7 +118,7 @@ class Gateway:
                     events.append(self._event(claim, received_at, extra))
             except (Unreadable, InvalidEvent) as error:
                 reason = error.reason if isinstance(error, Unreadable) else Reason.BAD_VALUE
-                events.append(self._rejected(Fault(reason, str(error)), message, source))
+                events.append(self.rejected(Fault(reason, str(error)), message, source))
         return Decoded(tuple(readings), tuple(events), tuple(numbers))
 
     def spoken_by(self, topic: str) -> tuple[Dialect | None, str]:
@@ -190,9 +196,10 @@ class Gateway:
             marks | stand.marks,
         )  # fmt: skip
 
-    def _rejected(self, fault: Fault, message: Message, source: str) -> Rejected:
+    def rejected(self, fault: Fault, message: Message, source: str) -> Rejected:
+        """What is kept of a message, or of a part of it, that cannot be used."""
         raw, detail = message.payload if fault.raw is None else fault.raw, fault.detail
-        if message.topic.endswith(CALL_ENDS):  # a caller's number may be anywhere in it (law 14)
+        if carries_call(message.topic):  # a caller's number may be anywhere in it (law 14)
             raw = self.seal(raw.decode("utf-8", errors="replace"))[0].encode()
             detail = f"sealed: {detail}" if raw else f"not kept, there is no secret: {detail}"
         if len(raw) > RAW_KEPT:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ingest.clock import Clock
-from ingest.events import Place, Rejected
+from ingest.dialects.claims import Reason
+from ingest.events import Place
 from ingest.frames import to_micros
-from ingest.gateway import RAW_KEPT
 from ingest.journal import Journal
 from ingest.log import LogWriter, Record, record_of
 from ingest.mqtt import Wire
@@ -84,16 +84,11 @@ class Intake:
             self.packer.take(topic, payload, retained, self._now, self._batch)
         except Exception as error:  # a fault of ours must not stop the others' messages: this one is kept as rejected
             logger.exception("a message on %r could not be digested and was kept as rejected", topic[:200])
-            self._batch.events.append(
-                Rejected(
-                    "fault", payload[:RAW_KEPT], topic.decode(errors="replace")[:1024], self._clock.now(),
-                    detail=repr(error)[:500], retained=retained,
-                )
-            )  # fmt: skip
-            self.counts.reject("", "fault")
+            self._batch.events.append(self.packer.faulty(topic, payload, retained, self._clock.now(), error))
+            self.counts.reject("", Reason.FAULT)
         while (
             self._batch.replies
-        ):  # a question to the sender; asked again with its next message when it does not get through
+        ):  # questions to senders; asked again with their next message when they do not get through
             self.wire.publish(*self._batch.replies.pop())
         if token is not None:
             self._tokens.append(token)

@@ -16,8 +16,9 @@ import numpy as np
 import orjson
 
 from ingest.counts import GatewayCounts
-from ingest.dialects.claims import LARGEST, USABLE_FROM, Unreadable
+from ingest.dialects.claims import LARGEST, USABLE_FROM, Fault, Reason, Unreadable
 from ingest.dialects.native import RESERVED, Native, is_ident, is_metric
+from ingest.dialects.observation import Message
 from ingest.events import Decoded, Event, Mark, Rejected
 from ingest.frames import Frame, FrameBuilder, Origin, from_micros, to_micros
 from ingest.gateway import Gateway
@@ -161,6 +162,12 @@ class Packer:
                 self.counts.events += 1
         if strange & UNKNOWN and self._unknown is not None:
             self._unknown.look(decoded, source, received)
+
+    def faulty(self, topic: bytes, payload: bytes, retained: bool, at: datetime, error: Exception) -> Rejected:
+        """A message that a fault of ours kept from being read: its bytes for later, sealed where they may be a resident's."""
+        name = self._without_shard(topic.decode("utf-8", errors="replace"))
+        fault = Fault(Reason.FAULT, repr(error)[:500])
+        return self._gateway.rejected(fault, Message(name, payload, at, retained), "")
 
     def _quickly(self, route: Route, payload: bytes, received: int, batch: Batch) -> bool:
         """The message's rows, if it is as plain as they come; otherwise False, and nothing has happened."""

@@ -20,7 +20,7 @@ from ingest.dialects.claims import Dialect, Reason, Unreadable
 from ingest.dialects.native import mask
 from ingest.dialects.observation import Decoding, Entry, Message
 from ingest.events import Call, Decoded, Lapse, Mark, Presence, Reading, Rejected, Sighting, digest
-from ingest.gateway import CALL_ENDS, RAW_KEPT, Gateway
+from ingest.gateway import RAW_KEPT, Gateway, carries_call
 
 _TOPIC_KEPT: Final = 1024
 _BURIED_KEPT: Final = 300_000  # what a dead letter keeps (`streams.applier`)
@@ -67,7 +67,7 @@ class Kept:
     @property
     def sealed(self) -> bool:
         """Whether it is a resident's call (law 14)."""
-        return self.rejected.topic.endswith(CALL_ENDS)
+        return carries_call(self.rejected.topic)
 
     @property
     def cut(self) -> bool:
