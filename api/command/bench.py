@@ -17,7 +17,7 @@ from api.bench import Row
 
 def suites() -> dict[str, Callable[[], list[Row]]]:
     """Every part of the bench by name."""
-    from api.bench import detectors, gateway, ledger, memory, path
+    from api.bench import detectors, dialects, gateway, ledger, memory, path
 
     return {
         "gateway": gateway.run,
@@ -25,12 +25,13 @@ def suites() -> dict[str, Callable[[], list[Row]]]:
         "path": path.run,
         "memory": memory.run,
         "ledger": ledger.run,
+        "dialects": dialects.run,
     }
 
 
 def bench(
     only: Annotated[
-        list[str] | None, typer.Option(help="Only these parts: gateway, detectors, path, memory, ledger")
+        list[str] | None, typer.Option(help="Only these parts: gateway, detectors, path, memory, ledger, dialects")
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows to this file as well")] = None,
 ) -> None:

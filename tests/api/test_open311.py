@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -13,10 +15,16 @@ import pytest
 from defusedxml.ElementTree import fromstring
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from alerts.alert import Alert
+from api.compose.api import publisher_of_calls
 from api.open311 import Wrong, asked, call_of, offer
-from ingest.events import Place, Point
+from api.seal import Seal
+from api.settings import Settings
+from ingest.clock import Clock
+from ingest.events import Call, Place, Point
+from ingest.registry import Registry
 from ingest.settings import PushDoor
 from streams.calls import Listener, load_keywords
 from streams.signal import Level, Origin, Signal, signal_key
@@ -277,3 +285,41 @@ def test_a_question_that_cannot_be_answered(why: str, query: dict[str, str]) -> 
 def test_times_of_a_question(why: str, query: dict[str, str], start: datetime, end: datetime | None) -> None:
     found = asked(query, NOW)
     assert (found.start, found.end) == (start, end), why
+
+
+# -- the very publishing of calls -------------------------------------------------------------------------------------
+
+
+class Parts:
+    """As much of the API's parts as publishing a call needs."""
+
+    book = SimpleNamespace(registry=Registry, locate=lambda _: None)
+    clock = Clock()
+
+
+def publish(said: dict[str, Any], log: FakeLog) -> Call:
+    settings = Settings(secret=SecretStr("only for tests"))
+    return asyncio.run(publisher_of_calls(settings, Parts(), log)(said))  # type: ignore[arg-type]
+
+
+def test_a_form_is_a_call_that_the_log_gets_whole() -> None:
+    log = FakeLog()
+    form = httpx.Request("POST", "http://x", data=FORM | {"description": "三楼冒黑烟，电话13800000000"}).content
+    taken = publish(call_of(form, NOW), log)
+    (kept,) = log.events(Call)
+    assert kept == taken
+    assert (taken.text, taken.category, taken.channel) == (
+        "三楼冒黑烟，电话138****0000",
+        "着火或冒烟 Fire or smoke",
+        "open311",
+    )
+    assert (taken.place.point, taken.gateway) == (Point(30.05, 103.05), "api")
+    assert Seal("only for tests").reveal(taken.caller) == "13800000000"
+
+
+def test_a_log_that_does_not_answer_took_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.compose.api.TAKES_WITHIN", 0.05)
+    log = FakeLog("silent")
+    with pytest.raises(TimeoutError):
+        publish({"id": "c-1", "text": "x"}, log)
+    assert not log.records
