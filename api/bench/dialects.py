@@ -130,7 +130,7 @@ def _pressure() -> bytes:
     rest = b"BENCH0000001" + bytes((0x34, 0xC8)) + (60).to_bytes(2) + (2).to_bytes(2) + bytes((1, 0))
     rest += b"\x00\x64\x01\xf4\x02\x1a" + (_MS // 1000).to_bytes(4) + (537).to_bytes(2) + (541).to_bytes(2)
     body = b"\xa5\x5a\x00" + (len(rest) + 9).to_bytes(2) + rest
-    return body + CrcModbus.calc(body).to_bytes(2) + b"\x55\xaa"
+    return body + int(CrcModbus.calc(body)).to_bytes(2) + b"\x55\xaa"
 
 
 def _devices() -> dict[str, Sample]:
