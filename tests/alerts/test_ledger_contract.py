@@ -441,7 +441,9 @@ def test_an_unknown_device_is_counted_on_and_keeps_its_first_time_and_its_last_w
     assert (found.gateway, found.source, found.sample) == ("gw2", "gb26875", {"状态 'x'": "online", "co": 3.5})
 
 
-def test_what_a_gateway_could_not_write_down_at_once_adds_to_the_count_and_changes_no_later_word(ledger: Ledger) -> None:
+def test_what_a_gateway_could_not_write_down_at_once_adds_to_the_count_and_changes_no_later_word(
+    ledger: Ledger,
+) -> None:
     ledger.note_unknown([stranger(last=60)])
     ledger.note_unknown([stranger(sample={"old": 1.0}, gateway="gw0")])
     assert ledger.unknown_devices() == [stranger(last=60, count=2, first_seen=NOW)]
