@@ -96,6 +96,7 @@ class _Seen:
         default_factory=lambda: defaultdict(_Runs)
     )  # those of the kept that belong into the series
     stored: dict[str, _Runs] = field(default_factory=lambda: defaultdict(_Runs))
+    series: bool = False  # the time series was asked what it holds
     changed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     notices: list[tuple[float, str, str, str]] = field(default_factory=list)  # at, to, channel, text
     phases: list[tuple[float, float, str]] = field(default_factory=list)
@@ -152,6 +153,8 @@ def _sorted(lines: Iterable[Mapping[str, Any]]) -> _Seen:
                 seen.kept[line["source"]].add(line["first"], line["last"])
                 if line.get("reading"):
                     seen.readings[line["source"]].add(line["first"], line["last"])
+            case "series":
+                seen.series = True
             case "stored":
                 seen.stored[line["source"]].add(line["first"], line["last"])
             case "changed":
@@ -243,7 +246,7 @@ def _messages(seen: _Seen, fault: str) -> tuple[int, int, int]:
         published += count(said)
         kept += count(both(said, in_log))
         lost += count(promised) - count(both(promised, in_log))
-        if seen.stored:  # the run has a time series: what the log has of readings must be there as well
+        if seen.series:  # the run has a time series: what the log has of readings must be there as well
             read = both(said, seen.readings[source].merged())
             lost += count(read) - count(both(read, seen.stored[source].merged()))
     return published, kept, lost

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 
 from influxdb_client import InfluxDBClient
 
@@ -19,7 +20,8 @@ QUERY = """from(bucket: "{bucket}") |> range(start: {start}, stop: {stop})
 
 
 def stored_into(history: History, settings: SeriesSettings, since: float) -> None:
-    """Write down every message of which the series has a point, from an instant on."""
+    """Write down every message of which the series has a point, from an instant on, and that it was asked."""
+    history.write("series")
     with InfluxDBClient(
         url=settings.url, token=settings.token.get_secret_value(), org=settings.org, timeout=120_000
     ) as client:
@@ -32,10 +34,14 @@ def stored_into(history: History, settings: SeriesSettings, since: float) -> Non
 
 
 def _window(client: InfluxDBClient, bucket: str, start: int, stop: int) -> dict[str, set[int]]:
+    return numbers_in(client.query_api().query_raw(QUERY.format(bucket=bucket, start=start, stop=stop)))
+
+
+def numbers_in(answer: Iterable[bytes]) -> dict[str, set[int]]:
+    """The numbers in InfluxDB's annotated CSV, by gateway. Each table has annotations, which begin with #, and a heading of its own."""
     found: dict[str, set[int]] = defaultdict(set)
-    answer = client.query_api().query_raw(QUERY.format(bucket=bucket, start=start, stop=stop))
-    for row in csv.DictReader(line.decode() for line in answer if line.strip()):
-        device, value = row.get("device", ""), row.get("_value", "")
-        if value and value != "_value":
+    for row in csv.DictReader(line.decode() for line in answer if line.strip() and not line.startswith(b"#")):
+        device, value = row["device"], row["_value"]
+        if value != "_value":
             found[gateway_of(device)].add(int(float(value)))
     return found

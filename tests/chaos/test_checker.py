@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.chaos.checker import Verdict, both, count, judge
 from tests.chaos.history import History, read, runs
+from tests.chaos.stored import numbers_in
 
 Line = dict[str, Any]
 GRIDS = {
@@ -165,3 +166,25 @@ def test_a_history_is_read_as_it_was_written_without_a_torn_last_line(tmp_path) 
     with history.path.open("a", encoding="utf-8") as file:
         file.write('{"what": "not')
     assert list(read(history.path)) == [{"what": "notice", "at": 1.5, "to": "+1", "text": "网格一"}]
+
+
+@pytest.mark.parametrize(
+    ("why", "series", "lost"),
+    [
+        ("a series that has what the log has", [{"what": "series", "at": 95}, {"what": "stored", "at": 95, "source": "g", "first": 1, "last": 9}], 0),
+        ("a series that misses some", [{"what": "series", "at": 95}, {"what": "stored", "at": 95, "source": "g", "first": 1, "last": 5}], 4),
+        ("a series that has nothing at all", [{"what": "series", "at": 95}], 9),
+        ("a run without a series", [], 0),
+    ],
+)  # fmt: skip
+def test_readings_of_the_log_are_in_the_series_as_well(why: str, series: list[Line], lost: int) -> None:
+    lines = [PLACE, begin(10), published(11, 1, 9), puback(1, 9), {**kept(1, 9), "reading": True}, *series, end(20)]
+    assert judge(lines)["worker-kill"].lost == lost, why
+
+
+def test_the_series_answers_in_annotated_tables() -> None:
+    answer = (
+        b"#datatype,string,long,double,string\r\n#group,false,false,false,true\r\n#default,_result,,,\r\n,result,table,_value,device\r\n"
+        b",,0,1,alarm-00000\r\n,,0,39,alarm-00010\r\n\r\n#datatype,string,long,double,string\r\n,result,table,_value,device\r\n,,1,7,calm-gw-b2-03\r\n"
+    )
+    assert numbers_in(answer.splitlines(keepends=True)) == {"gw-a1": {1, 39}, "gw-b2": {7}}

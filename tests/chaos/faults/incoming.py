@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests.chaos.county import GATEWAYS
+from tests.chaos.county import GATEWAYS, SECOND_AFTER
 from tests.chaos.faults.contract import Fault
 from tests.chaos.replay import begin_anew, changed, picture
 from tests.chaos.rig import Rig, say
@@ -34,6 +34,7 @@ def replay(rig: Rig, round_: int, quick: bool) -> None:
     try:
         if not rig.arrived(60):
             say("not everything had arrived before the replay")
+        time.sleep(SECOND_AFTER + 3)  # the second step of the last alarm is no change that the replay made
         before = picture(rig.cluster.ledger_url)
         workers = rig.cluster.named("worker")
         for name in workers:
