@@ -210,7 +210,9 @@ def test_sessions_on_each_broker(doorway: Doorway) -> None:
     found = {f.part: f for f in sessions(doorway.settings)}
     assert found["mqtt"].well, found["mqtt"].found
     assert not found["gateway"].well
-    assert "none is at work" in found["gateway"].found
+    assert any(
+        word in found["gateway"].found for word in ("none is at work", "gone: ")
+    )  # others have used this broker before
 
 
 @pytest.mark.server
