@@ -22,6 +22,7 @@ from api.provision import Away, Blocked, Busy, Onboarding, provide_ledger, provi
 from ingest.settings import LogSettings
 from ingest.topics import Topic
 from streams.settings import SeriesSettings
+from tests.alerts.deadline import until
 from tests.conftest import Log, serving
 from tests.live.servers import Influx, Kafka, Postgres
 
@@ -136,8 +137,9 @@ def test_topics_are_made_kept_as_wanted_and_brought_into_line(kafka: Kafka, line
     asyncio.run(provide_log(kafka.settings(partitions=3, retention_days=9), lines.append, within=PATIENCE))
     changed = [line for line in lines if "is now kept with retention.ms=777600000" in line]
     assert len(changed) == len(Topic) - 2, "the compacted ones have no retention"
+    # the controller has said yes; the broker that is asked follows it a moment later
+    until(lambda: asyncio.run(_kept(before, Topic.READINGS))["retention.ms"] == str(9 * 86_400_000), 60)
     kept = asyncio.run(_kept(before, Topic.READINGS))
-    assert kept["retention.ms"] == str(9 * 86_400_000)
     assert kept["message.timestamp.type"] == "LogAppendTime", "what was right stays right"
     assert asyncio.run(_kept(before, Topic.SNAPSHOTS))["cleanup.policy"] == "compact"
 
