@@ -22,7 +22,7 @@ import httpx
 
 from api.county.lines import Kind
 from api.selfwatch.settings import SelfwatchSettings
-from tests.chaos.cluster import Cluster, Shape
+from tests.chaos.cluster import Cluster, Shape, shard_in
 from tests.chaos.county import SHARDS, place
 from tests.chaos.provider import Provider
 from tests.live.mosquitto import PASSWORD
@@ -140,9 +140,9 @@ def ways(cluster: Cluster, how: str) -> dict[str, tuple[Act, Act]]:
         "log": brokers(),
         "ledger": server(cluster.postgres),
         "series": server(cluster.influx),
-        "gateway": product(f"gateway-{SHARDS[0]}"),
+        "gateway": product(*[name for name in cluster.named("gateway") if shard_in(name) == SHARDS[0]]),
         "worker": product(*cluster.named("worker")),
-        "sender": product("sender"),
+        "sender": product(*cluster.named("sender")),
     }
 
 
