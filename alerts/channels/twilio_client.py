@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 import requests
+from requests.adapters import HTTPAdapter
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
+from urllib3.connection import HTTPConnection
 
 from alerts.alert import Notice
 from alerts.channels.contract import Answer, Refused, Retry, Sent
@@ -22,6 +26,18 @@ _AFTER_SILENCE: Final = 2.0  # seconds until what was taken over without an answ
 _CLOCKS_APART: Final = timedelta(minutes=1)
 
 
+class _Abrupt(HTTPAdapter):
+    """Resets a connection that is given up instead of closing it.
+
+    The system goes on sending what a closed connection still holds, for minutes: where the network loses packets for a while, a text that
+    was given up and looked for in vain would still arrive, after it was sent again.
+    """
+
+    def init_poolmanager(self, *rest: Any, **options: Any) -> None:
+        at_once = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        super().init_poolmanager(*rest, socket_options=[*HTTPConnection.default_socket_options, at_once], **options)
+
+
 class _Elsewhere(TwilioHttpClient):
     """Sends every request to another provider of the same interface."""
 
@@ -29,6 +45,8 @@ class _Elsewhere(TwilioHttpClient):
         super().__init__(timeout=timeout)
         self._base_url = base_url.rstrip("/")
         self.session.trust_env = False  # an office's proxy has no way to a network on this machine
+        for scheme in ("https://", "http://"):
+            self.session.mount(scheme, _Abrupt())
 
     def request(self, method: str, url: str, *rest: Any, **options: Any) -> Any:
         return super().request(method, url.replace(_HOME, self._base_url, 1), *rest, **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -184,6 +185,30 @@ def test_what_was_taken_over_without_an_answer_is_found_again(network, kind, fau
     assert isinstance(channel.send(notice(), PERSON), Retry)
     assert channel.find(notice(), PERSON) == [line.sid for line in network.lines(kind)]
     assert len(network.lines(kind)) == found
+
+
+def test_a_request_that_is_given_up_is_reset_so_that_it_cannot_arrive_later() -> None:
+    ends: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def take() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(10_000)
+                try:
+                    ends.append(connection.recv(1))
+                except OSError as error:
+                    ends.append(type(error))
+
+        taker = threading.Thread(target=take)
+        taker.start()
+        there = TwilioSettings(
+            account_sid=ACCOUNT, auth_token=SecretStr(TOKEN), sender="+861000000000",
+            base_url=f"http://127.0.0.1:{server.getsockname()[1]}", timeout=0.3,
+        )  # fmt: skip
+        assert isinstance(TwilioSms(there, "http://127.0.0.1:1").send(notice(), PERSON), Retry)
+        taker.join(10)
+    assert ends == [ConnectionResetError]
 
 
 def test_a_text_of_another_notice_is_not_taken_for_this_one(network: TelephoneNetwork) -> None:

@@ -118,6 +118,10 @@ class Proxies:
         with contextlib.suppress(OSError):
             while data := await source.read(CHUNK):
                 while (state := link.rule.of(part)) is State.HOLE:
+                    if (
+                        source.exception()
+                    ):  # reset: what had not arrived never will. What was closed in order is sent on
+                        return
                     await asyncio.sleep(0.05)
                 if state is State.SLOW:
                     await asyncio.sleep(0.3 + len(data) / 64_000)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -136,6 +138,32 @@ def test_a_link_is_open_cut_for_one_part_and_a_hole_that_gives_back_what_it_held
         proxies.set("ledger", State.OPEN)
         connection.settimeout(10)
         assert connection.recv(1000) == b"held"
+
+
+@pytest.mark.parametrize(
+    ("reset", "arrives"),
+    [(False, b"kept"), (True, b"")],
+    ids=["what was closed in order still arrives", "what was reset does not"],
+)
+def test_a_hole_keeps_or_forgets_what_it_held(proxies: Proxies, reset: bool, arrives: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        link = proxies.add("provider", server.getsockname()[1])
+        server.settimeout(10)
+        connection = socket.create_connection(("127.0.0.1", link.port), timeout=10)
+        there, _ = server.accept()
+        there.settimeout(10)
+        proxies.set("provider", State.HOLE)
+        connection.sendall(b"kept")
+        if reset:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+        found = b""
+        if not reset:
+            proxies.set("provider", State.OPEN)
+        with there, contextlib.suppress(ConnectionError):  # both ways end
+            while more := there.recv(1000):
+                found += more
+    assert found == arrives
 
 
 @pytest.mark.parametrize(
