@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from alerts import canary
 from alerts.alert import Step
+from alerts.clock_policy import ClockPolicy, ClockTable
 from streams.canary import KIND as CANARY
 from streams.signal import Level
 
@@ -43,6 +44,9 @@ class Merging:
     cap: timedelta = timedelta(hours=24)  # since the alert was raised
 
 
+NO_CLOCKS: Final = ClockPolicy()
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Everything that is decided per kind."""
@@ -53,6 +57,7 @@ class Policy:
     merging: Merging = Merging()
     fusion_origins: int = 0  # this many different senses together make it `fusion_level`; 0 is never
     fusion_level: Level = Level.RED
+    clocks: ClockPolicy = NO_CLOCKS
 
     def chain(self, level: Level) -> tuple[Step, ...]:
         """The escalation chain of a level; empty when nobody is rung at it."""
@@ -168,6 +173,7 @@ class _File(_Table):
     merge: _Merging = _Merging()
     kinds: dict[str, _Kind] = {}
     targets: dict[Level, _Target] = {}
+    clocks: ClockTable = ClockTable()
 
     @model_validator(mode="after")
     def _red_rings(self) -> _File:
@@ -187,10 +193,9 @@ class _File(_Table):
     def policy(self, kind: str, table: _Kind) -> Policy:
         chains = {level: chain.value() for level, chain in (self.levels | table.levels).items()}
         merging = (table.merge or self.merge).value()
-        policy = Policy(kind, f"{kind}/{self.version}", MappingProxyType(chains), merging)
-        if table.fusion is None:
-            return policy
-        return Policy(kind, policy.name, policy.chains, merging, table.fusion.origins, table.fusion.level)
+        fusion = (table.fusion.origins, table.fusion.level) if table.fusion else (0, Level.RED)
+        clocks = self.clocks.value()
+        return Policy(kind, f"{kind}/{self.version}", MappingProxyType(chains), merging, *fusion, clocks)
 
     def value(self) -> Policies:
         kinds = {kind: self.policy(kind, table) for kind, table in self.kinds.items()}
