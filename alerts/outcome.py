@@ -36,6 +36,22 @@ class Why(StrEnum):
     TEST = "test"
     LATE = "late"
     OVER = "over"
+    UNDONE = "undone"  # an acknowledgement was a slip
+    EXPIRED = "expired"  # an acknowledgement that nothing followed
+    CONDITION = "condition"  # the step's condition does not hold
+    HOURS = "hours"  # outside the step's time of day
+    CONFIRMED = "confirmed"  # this person has answered already; others are waited for
+    AWAITED = "awaited"  # others of the step have not answered yet
+    GIVEN_BACK = "given_back"
+    ARBITRATION = "arbitration"  # given back twice: the level above assigns it for good
+    DISSATISFIED = "dissatisfied"  # one level higher, with its history
+    MERGED = "merged"
+    SPLIT = "split"
+    MISSED = "missed"  # the auditor found that a step would not have been rung
+    APPROVED = "approved"
+    UNREACHED = "unreached"  # a caller could not be told
+    EXCLUDED = "excluded"  # left out of an instruction by name
+    OUTSIDE = "outside"  # named, and not in the area or the role that the target names as well
 
 
 class NotAllowed(RuntimeError):
@@ -64,10 +80,26 @@ class NotifyPerson:
 
 
 @dataclass(frozen=True, slots=True)
+class NotifyAbove:
+    """Tell the lowest staffed level above `grid`."""
+
+    grid: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
-    """Every notice of the alert that has not left yet goes, for this reason (law 6)."""
+    """Every notice of the alert that has not left yet goes, for this reason (law 6); with `person`, only that person's."""
 
     why: str
+    person: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cascade:
+    """The cases that were merged into this one follow it."""
+
+    cases: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +113,7 @@ class TellToldPeople:
     notice: str = ""
 
 
-Effect = Notify | NotifyPerson | Cancel | TellToldPeople
+Effect = Notify | NotifyPerson | NotifyAbove | Cancel | Cascade | TellToldPeople
 
 
 @dataclass(frozen=True, slots=True)
