@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.events import Place, Point
-from ingest.places import Places, geometry, outline, overlapping, rings_of
+from ingest.places import NEAR, Places, geometry, outline, overlapping, rings_of
 from ingest.registry import Grid, GridLevel, Registry
 
 
@@ -126,3 +126,58 @@ def test_overlapping_pairs_are_told_once_with_the_smaller_first():
     shapes = {g.code: outline(g.rings) for g in (WEST, EAST, YARD, ANNEX)}
     assert overlapping(shapes) == [("E", "W"), ("Y", "W"), ("Z", "E"), ("Z", "W")]
     assert overlapping({}) == []
+
+
+# A township 0.1 degree wide whose village leaves a strip of about 111 m between its two grids, and a wide hole in the east.
+STRIP = 0.001
+MILE = Grid("T", "town", GridLevel.TOWNSHIP, "", (box(0, 0, 0.1, 0.1),))
+HAMLET = Grid("V", "village", GridLevel.VILLAGE, "T", (box(0, 0, 0.1, 0.1),))
+LEFT = Grid("A", "left", GridLevel.GRID, "V", (box(0, 0, 0.02, 0.1),))
+RIGHT = Grid("B", "right", GridLevel.GRID, "V", (box(0.02 + STRIP, 0, 0.05, 0.1),))
+CORNER = Grid("N", "a micro-grid in the corner of the left one", GridLevel.MICRO, "A", (box(0, 0, 0.001, 0.001),))
+SHARED = Grid("C", "drawn over the right one", GridLevel.GRID, "V", (box(0.04, 0, 0.05, 0.01),))
+TORN = Places(Registry.of([MILE, HAMLET, LEFT, RIGHT, CORNER, SHARED], []))
+
+SETTLED = [
+    ("inside one grid", (0.01, 0.05), "A", "coordinates", ()),
+    ("a micro-grid need not fill its grid, so the grid around it is meant", (0.0012, 0.0005), "A", "coordinates", ()),
+    ("where two grids overlap the smaller counts, and the other is named", (0.045, 0.005), "C", "overlap", ("B",)),
+    ("in a gap between two the nearer counts", (0.0203, 0.05), "A", "nearest", ("B",)),
+    ("exactly between two the smaller counts", (0.0205, 0.05), "A", "nearest", ("B",)),
+    ("in a wide hole what covers it counts", (0.09, 0.05), "V", "hole", ()),
+    ("just outside everything the lowest of the nearest counts", (-0.0005, 0.05), "A", "nearest", ("V", "T")),
+    ("outside, beside a micro-grid too", (-0.0005, 0.0005), "N", "nearest", ("A", "V", "T")),
+]
+
+
+@pytest.mark.parametrize(("_what", "at", "grid", "why", "others"), SETTLED, ids=[row[0] for row in SETTLED])
+def test_a_point_in_an_overlap_or_a_gap_is_settled_with_the_reason(_what, at, grid, why, others):
+    found = TORN.settle(Point(at[1], at[0]))
+    assert found.place == Place(grid, "T", Point(at[1], at[0]), why)
+    assert found.others == others
+    assert (found.metres > 0) == (why == "nearest")
+
+
+def test_what_is_far_from_every_grid_stays_unplaced():
+    degrees = NEAR / 110_574
+    assert TORN.settle(Point(0.05, -degrees * 1.05)) is None
+    assert TORN.settle(Point(0.05, -degrees * 0.95)).place.grid == "A"
+    assert Places(Registry()).settle(Point(0, 0)) is None
+
+
+@given(st.floats(-0.002, 0.102), st.floats(-0.002, 0.102), st.integers(0, 2**32))
+def test_settling_does_not_depend_on_order_and_agrees_with_a_search_through_everything(lon, lat, seed):
+    shuffled = [MILE, HAMLET, LEFT, RIGHT, CORNER, SHARED]
+    random.Random(seed).shuffle(shuffled)
+    point = Point(lat, lon)
+    found = TORN.settle(point)
+    assert Places(Registry.of(shuffled, [])).settle(point) == found
+    covering = TORN.covering(point)
+    if covering and covering[0] not in "VT":
+        assert found.place.grid == covering[0]
+    elif found is not None and found.place.why == "nearest":
+        distances = {code: TORN.metres_outside(code, point) for code in "ABCN"}
+        assert distances[found.place.grid] <= min(NEAR, min(distances.values()) + 0.1)
+    else:
+        assert (found.place.grid if found else None) == (covering[0] if covering else None)
+        assert all(TORN.metres_outside(code, point) > NEAR - 0.1 for code in "ABCN")
