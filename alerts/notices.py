@@ -22,7 +22,7 @@ LOG: Final = "log"
 VOICE: Final = "voice"
 
 _N = NoticeState
-_WAITING: Final = frozenset({_N.QUEUED, _N.SENDING})
+WAITING: Final = frozenset({_N.QUEUED, _N.SENDING})  # what has not left yet, as far as is known
 _TOLD: Final = frozenset({_N.SENT, _N.DELIVERED, _N.ANSWERED})
 
 # How a notice may move. A receipt that comes late or twice finds no row here and changes nothing; one that proves that a notice was
@@ -49,7 +49,7 @@ class Telling:
 
 def waiting(notice: Notice) -> bool:
     """Whether a notice has not left yet, as far as is known."""
-    return notice.state in _WAITING
+    return notice.state in WAITING
 
 
 def reached(notice: Notice) -> bool:
