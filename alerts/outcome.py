@@ -52,6 +52,12 @@ class Why(StrEnum):
     UNREACHED = "unreached"  # a caller could not be told
     EXCLUDED = "excluded"  # left out of an instruction by name
     OUTSIDE = "outside"  # named, and not in the area or the role that the target names as well
+    OFF_DUTY = "off_duty"  # people, and none of them on duty just now
+    NOT_IN_FORCE = "not_in_force"  # a level that the tree does not have at this time
+    OVERLAP = "overlap"  # several grids cover the point: the smallest
+    NEAREST = "nearest"  # no grid covers the point: the nearest
+    HOLE = "hole"  # no grid covers the point and none is near: what covers it
+    HANDED_DOWN = "handed_down"  # a lower level is staffed again
 
 
 class NotAllowed(RuntimeError):
