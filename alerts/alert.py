@@ -13,6 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
+from alerts.work import EMPTY, Work
 from ingest.events import Mark, Place
 from streams.signal import Level
 
@@ -95,6 +96,10 @@ class Step:
     after: float
     target: str
     channels: tuple[str, ...]
+    confirm_all: bool = False  # the bell falls silent when everybody of the step has answered, not when the first has
+    more_than: int = 0  # rung only when more than so much evidence came within `within` seconds; 0 asks for nothing
+    within: float = 0.0
+    between: tuple[str, str] | None = None  # rung only between two times of day, China's, such as ("22:00", "06:00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,10 @@ class Alert:
     active_keys: tuple[str, ...] = ()  # signal keys that are still active: the condition clears with the last
     policy: str = ""
     outcome: str = ""
+    timers: Mapping[str, datetime] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # what falls due by itself, by name
+    work: Work = EMPTY
     version: int = 0
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from alerts.alert import Notice, NoticeState, Reason
+from alerts.alert import Alert, Notice, NoticeState, Reason
 from alerts.policy import Policy
-from streams.signal import Signal
+from alerts.work import Caller, Finding
+from streams.signal import Level, Signal
 
 
 class Move(StrEnum):
@@ -28,6 +29,16 @@ class Move(StrEnum):
     CONTACT = "contact"
     NOTE = "note"
     SHOW = "show"
+    UNDO = "undo"  # an acknowledgement was a slip
+    GIVE_BACK = "give_back"
+    CALL_BACK = "call_back"
+    COMPLAIN = "complain"  # whoever called is not content with the result
+    GRADE = "grade"
+    MERGE = "merge"
+    SPLIT = "split"
+    TAKE_IN = "take_in"  # another case was merged into this one, or split off again
+    FOLLOW = "follow"  # the case it was merged into is over
+    EXPIRE = "expire"  # an acknowledgement that nothing followed
     JOIN = "join"  # more evidence, not worse
     WORSEN = "worsen"  # the level rose
     RETURN = "return"  # it came back after it had been handled and had been over
@@ -43,6 +54,15 @@ class Acknowledge:
     by: str
     via: str = "desk"
     note: str = ""
+    person: str = ""  # the id of whoever answered a notice; empty at the desk
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """The acknowledgement was a slip (撤销接警): within seconds, and only by whoever gave it, the bell goes on where it was."""
+
+    move: ClassVar[Move] = Move.UNDO
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +72,15 @@ class Dispatch:
     move: ClassVar[Move] = Move.DISPATCH
     by: str
     to: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """It is not mine to do (退单), with the reason. The second time the level above must assign it for good."""
+
+    move: ClassVar[Move] = Move.GIVE_BACK
+    by: str
     note: str = ""
 
 
@@ -94,20 +123,40 @@ class Handle:
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """Somebody looked and it is done (核查)."""
+    """Somebody else than who handled it looked, and it is done (核查).
+
+    Where a sensor cannot say that it is over (it burned), a supervisor may approve that in its place, with the reason in `note`.
+    """
 
     move: ClassVar[Move] = Move.VERIFY
     by: str
+    note: str = ""
+    approved_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallBack:
+    """A caller was told the result (回访). `content` says whether the caller was content; a caller who is not opens the case again."""
+
+    move: ClassVar[Move] = Move.CALL_BACK
+    by: str
+    call: str
+    content: bool = True
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """The case is closed (结案) with an outcome in words."""
+    """The case is closed (结案) with an outcome in words and what it turned out to be.
+
+    While a caller is owed a word it does not close, but where `unreached` says why they could not be told.
+    """
 
     move: ClassVar[Move] = Move.CLOSE
     by: str
     outcome: str = ""
+    finding: Finding = Finding.FOUNDED
+    unreached: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +184,44 @@ class FalseAlarm:
 
 @dataclass(frozen=True, slots=True)
 class Void:
-    """It should not have been opened at all (作废)."""
+    """It should not have been opened at all (作废): with a reason, and with another's approval."""
 
     move: ClassVar[Move] = Move.VOID
     by: str
     note: str = ""
+    approved_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """It is worse, or less bad, than was thought (升级、降级), with the reason; a lower level needs another's approval."""
+
+    move: ClassVar[Move] = Move.GRADE
+    by: str
+    level: Level
+    note: str = ""
+    approved_by: str = ""
+    policy: Policy | None = None  # of the alert's kind: put in by the conductor
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """It is the same matter as another case (并案), which goes on for both."""
+
+    move: ClassVar[Move] = Move.MERGE
+    by: str
+    into: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """It is a matter of its own after all (拆案): it rings for itself again, and its own times still count."""
+
+    move: ClassVar[Move] = Move.SPLIT
+    by: str
+    note: str = ""
+    callers: tuple[Caller, ...] = ()  # as the other case knows them: put in by the conductor
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,16 +252,22 @@ class Shown:
 
 Command = (
     Acknowledge
+    | Undo
     | Dispatch
+    | GiveBack
     | Accept
     | Contact
     | Arrive
     | Handle
     | Verify
+    | CallBack
     | Close
     | Rate
     | FalseAlarm
     | Void
+    | Grade
+    | Merge
+    | Split
     | Reopen
     | Note
     | Shown
@@ -208,6 +296,47 @@ class Cleared:
 @dataclass(frozen=True, slots=True)
 class EscalationDue:
     """The time of the next step of the chain may have come."""
+
+    move: ClassVar[Move] = Move.ESCALATE
+
+
+@dataclass(frozen=True, slots=True)
+class TimerDue:
+    """The instant of one of the alert's timers has come. It may be said again, and changes nothing then."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeIn:
+    """Another case was merged into this one: what it knows and whom it owes a word is this one's now."""
+
+    move: ClassVar[Move] = Move.TAKE_IN
+    by: str
+    other: Alert
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class LetGo:
+    """A case that had been merged into this one was split off again."""
+
+    move: ClassVar[Move] = Move.TAKE_IN
+    by: str
+    other: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """The case into which this one was merged is over."""
+
+    move: ClassVar[Move] = Move.FOLLOW
+    into: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """The auditor found that the next step of the chain was not going to be rung."""
 
     move: ClassVar[Move] = Move.ESCALATE
 
@@ -242,4 +371,4 @@ class Delivered:
     hopeless: bool = False
 
 
-Event = Command | Raised | Cleared | EscalationDue | Told | Delivered
+Event = Command | Raised | Cleared | EscalationDue | TimerDue | TakeIn | LetGo | Follow | Missed | Told | Delivered

@@ -15,7 +15,22 @@ from typing import Any, Final, TypeVar
 from alerts import canary
 from alerts.alert import Alert, NoticeState
 from alerts.candidates import Candidates
-from alerts.commands import Acknowledge, Cleared, Command, Delivered, Dispatch, EscalationDue, Raised
+from alerts.commands import (
+    Acknowledge,
+    Cleared,
+    Command,
+    Delivered,
+    Dispatch,
+    EscalationDue,
+    Grade,
+    LetGo,
+    Merge,
+    Missed,
+    Raised,
+    Split,
+    TakeIn,
+    TimerDue,
+)
 from alerts.docket import Docket
 from alerts.identity import alert_id, identity
 from alerts.ledger.port import Conflict, Ledger
@@ -23,6 +38,8 @@ from alerts.outcome import NotAllowed, Why
 from alerts.policy import Policies
 from alerts.roster import Roster
 from alerts.telling import Teller
+from alerts.timers import due
+from alerts.transitions import after
 from alerts.words import Words
 from ingest.events import Mark
 from ingest.registry import Registry
@@ -76,14 +93,7 @@ class Conductor:
 
     def command(self, alert_id: str, command: Command, now: datetime) -> Alert:
         """Do what a person says. Raises `UnknownAlert` or `NotAllowed`; then nothing has changed."""
-
-        def obey(docket: Docket) -> Alert:
-            alert = docket.get(alert_id)
-            if alert is None:
-                raise UnknownAlert(f"there is no alert {alert_id}; look it up in the list again")
-            return docket.apply(alert, self._resolved(docket.teller, alert, command))
-
-        alert, saved = self._transact(now, obey)
+        alert, saved = self._transact(now, lambda docket: self._obey(docket, alert_id, command))
         return next((a for a in saved if a.id == alert.id), alert)
 
     def bulk(self, ids: Sequence[str], command: Command, now: datetime) -> dict[str, Alert | Exception]:
@@ -100,7 +110,7 @@ class Conductor:
         return {**results, **{a.id: a for a in saved if not isinstance(results.get(a.id), Exception)}}
 
     def escalate(self, now: datetime) -> int:
-        """Ring every step that is due by `now`; returns how many alerts were looked at."""
+        """Ring every step, and do whatever a timer asks for, that is due by `now`; returns how many alerts were looked at."""
         done = 0
         while ids := self._ledger.due_escalations(now, limit=BATCH, lease=LEASE):
             self._transact(now, partial(_ring, ids=ids))
@@ -136,17 +146,34 @@ class Conductor:
                     raise
         raise AssertionError("unreachable: the last try returns or raises")
 
+    def audit(self, ids: Sequence[str], now: datetime) -> list[Alert]:
+        """Set right what the auditor found: bells that should ring and would not. Returns the alerts that changed."""
+        return self._transact(now, partial(_set_right, ids=ids))[1]
+
     def _one_of(self, docket: Docket, ident: str, command: Command) -> Alert | Exception:
-        alert = docket.get(ident)
-        if alert is None:
-            return UnknownAlert(f"there is no alert {ident}; look it up in the list again")
         try:
-            return docket.apply(alert, self._resolved(docket.teller, alert, command))
-        except NotAllowed as refused:
+            return self._obey(docket, ident, command)
+        except (NotAllowed, UnknownAlert) as refused:
             return refused
+
+    def _obey(self, docket: Docket, ident: str, command: Command) -> Alert:
+        alert = _known(docket, ident)
+        if isinstance(command, Merge):
+            into = _known(docket, command.into)
+            after(ident, alert.handling, command.move)
+            docket.apply(into, TakeIn(command.by, alert, self._policies.policy(into.kind)))
+            return docket.apply(alert, command)
+        if isinstance(command, Split) and alert.work.merged_into:
+            into = _known(docket, alert.work.merged_into)
+            apart = docket.apply(alert, replace(command, callers=into.work.callers))
+            docket.apply(_known(docket, into.id), LetGo(command.by, alert))
+            return apart
+        return docket.apply(alert, self._resolved(docket.teller, alert, command))
 
     def _resolved(self, teller: Teller, alert: Alert, command: Command) -> Command:
         """A dispatch names somebody who is on the roster; without a name it goes to whoever answers for the grid."""
+        if isinstance(command, Grade):
+            return replace(command, policy=self._policies.policy(alert.kind))
         if not isinstance(command, Dispatch):
             return command
         person = teller.person(command.to) if command.to else teller.leader(alert.place.grid)
@@ -166,17 +193,15 @@ class Conductor:
             if _mark(signal) in held or docket.holds(_mark(signal)) is not None:
                 continue
             known = docket.holds(signal.key) or held.get(signal.key)
-            alert = docket.get(known) if known else None
+            alert = _goes_on_in(docket, docket.get(known)) if known else None
             if not signal.active:
-                after = docket.apply(alert, Cleared(signal)) if alert else None
+                then = docket.apply(alert, Cleared(signal)) if alert else None
             else:
-                after = self._raise(docket, candidates, signal, alert)
-            docket.hold(
-                _mark(signal), after.id if after else ""
-            )  # the end of an episode nobody knew of is held as well
-            if after is not None:
-                candidates.put(after)
-                docket.hold(signal.key, after.id)
+                then = self._raise(docket, candidates, signal, alert)
+            docket.hold(_mark(signal), then.id if then else "")  # the end of an episode nobody knew of is held as well
+            if then is not None:
+                candidates.put(then)
+                docket.hold(signal.key, then.id)
 
     def _candidates(self, docket: Docket, batch: Sequence[Signal], held: Mapping[str, str]) -> Candidates:
         """Everything the batch may touch, asked for in four questions."""
@@ -215,10 +240,34 @@ def _mark(signal: Signal) -> str:
     return f"{signal.key}/{signal.level if signal.active else 'off'}"
 
 
+def _known(docket: Docket, ident: str) -> Alert:
+    alert = docket.get(ident)
+    if alert is None:
+        raise UnknownAlert(f"there is no alert {ident}; look it up in the list again")
+    return alert
+
+
+def _goes_on_in(docket: Docket, alert: Alert | None) -> Alert | None:
+    """The case in which a merged one goes on."""
+    passed: set[str] = set()
+    while alert is not None and alert.work.merged_into and alert.id not in passed:
+        passed.add(alert.id)
+        alert = docket.get(alert.work.merged_into) or alert
+    return alert
+
+
 def _ring(docket: Docket, *, ids: Sequence[str]) -> None:
+    for read in docket.tx.alerts(ids):
+        docket.load([read])
+        alert = docket.apply(read, EscalationDue())
+        for name in due(alert, docket.now):
+            alert = docket.apply(alert, TimerDue(name))
+
+
+def _set_right(docket: Docket, *, ids: Sequence[str]) -> None:
     for alert in docket.tx.alerts(ids):
         docket.load([alert])
-        docket.apply(alert, EscalationDue())
+        docket.apply(alert, Missed())
 
 
 def _receipt(docket: Docket, key: str, state: NoticeState, provider_id: str, error: str) -> None:
@@ -236,7 +285,7 @@ def _answered(docket: Docket, key: str, digit: str) -> Alert:
     if notice is None or alert is None:
         raise UnknownNotice(f"there is no notice {key}; the answer is for something else")
     state = NoticeState.ANSWERED if digit == ACCEPT_DIGIT else NoticeState.DELIVERED
-    after = docket.move(notice, state, Delivered(notice, state, Why.PROVIDER)) or alert
-    if state is not NoticeState.ANSWERED or after.handling.over:
-        return after
-    return docket.apply(after, Acknowledge(notice.name, via=notice.channel))
+    told = docket.move(notice, state, Delivered(notice, state, Why.PROVIDER)) or alert
+    if state is not NoticeState.ANSWERED or told.handling.over:
+        return told
+    return docket.apply(told, Acknowledge(notice.name, via=notice.channel, person=notice.person))

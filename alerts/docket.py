@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
-from alerts.commands import Delivered, Event, Told
+from alerts.commands import Delivered, Event, Follow, Skipped, Told
 from alerts.escalation import RINGING
 from alerts.ledger.port import Transaction
 from alerts.lifecycle import step
 from alerts.notices import moved, waiting
-from alerts.outcome import Cancel, Effect, Notify, NotifyPerson, Outcome, TellToldPeople
+from alerts.outcome import Cancel, Cascade, Effect, Notify, NotifyAbove, NotifyPerson, Outcome, TellToldPeople, Why
 from alerts.telling import Teller
 
 GIVEN_UP: Final = frozenset({NoticeState.FAILED, NoticeState.CANCELLED})
@@ -103,14 +104,22 @@ class Docket:
     def _act(self, alert: Alert, effect: Effect) -> None:
         match effect:
             case Notify():
-                self._queue(alert, *self.teller.ring(alert, effect, self.now))
+                notices, told = self.teller.ring(alert, effect, self.now)
+                self._queue(alert, *_without_confirmed(alert, notices, told))
+            case NotifyAbove():
+                self._queue(alert, *self.teller.above(alert, effect, self.now))
+            case Cascade():
+                for ident in effect.cases:
+                    if (other := self.get(ident)) is not None:
+                        self.apply(other, Follow(alert))
             case NotifyPerson():
                 self._queue(alert, *self.teller.instruct(alert, effect, self.now))
             case TellToldPeople():
                 known = list(self._notices_of(alert.id).values())
                 self._queue(alert, *self.teller.resolve(alert, effect, known, self.now))
             case Cancel():
-                for notice in [n for n in self._notices_of(alert.id).values() if waiting(n)]:
+                queued = [n for n in self._notices_of(alert.id).values() if waiting(n)]
+                for notice in [n for n in queued if effect.person in {"", n.person}]:
                     self.move(notice, NoticeState.CANCELLED, Delivered(notice, NoticeState.CANCELLED, effect.why))
 
     def _queue(self, alert: Alert, notices: list[Notice], told: Told | None) -> None:
@@ -129,3 +138,13 @@ class Docket:
             queued = (n for n in self._new.values() if n.alert == alert)
             self._notices[alert] = {n.key: n for n in known} | {n.key: n for n in queued}
         return self._notices[alert]
+
+
+def _without_confirmed(alert: Alert, notices: list[Notice], told: Told) -> tuple[list[Notice], Told]:
+    """Whoever has answered is not rung again while the others of the step are waited for."""
+    done = set(alert.work.confirmed)
+    if not done:
+        return notices, told
+    skipped = tuple(Skipped(Why.CONFIRMED, person) for person in done if any(n.person == person for n in notices))
+    kept = tuple(pair for pair in told.told if pair[0] not in done)
+    return [n for n in notices if n.person not in done], replace(told, told=kept, skipped=(*told.skipped, *skipped))

@@ -7,36 +7,94 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from alerts.alert import Alert, Entry, Handling, Notice, Reason, Step
+from alerts.alert import Alert, Condition, Entry, Handling, Notice, Reason, Step
+from alerts.conditions import enough, opens_at
 from alerts.outcome import Effect, Notify, Outcome, Why
+from streams.signal import Level
 
 RINGING: Final = frozenset({Reason.FIRST, Reason.WORSE, Reason.REPEAT, Reason.ESCALATE})
 
 
-def ring(alert: Alert, chain: tuple[Step, ...], reason: Reason, now: datetime) -> Outcome:
-    """Open the bell on a fresh snapshot of a chain. A step at 0 seconds rings at once."""
+def ring(alert: Alert, chain: tuple[Step, ...], reason: Reason, now: datetime, *, reached: str = "") -> Outcome:
+    """Open the bell on a fresh snapshot of a chain. A step at 0 seconds rings at once.
+
+    `reached` is the level from which a first step may climb; without it, the chain begins at the alert's own grid.
+    """
     stages = MappingProxyType({**alert.stages, "rung_at": now})
     step = 0
-    due: datetime | None = None
+    next_at: datetime | None = None
     entries: tuple[Entry, ...] = ()
     effects: tuple[Effect, ...] = ()
     if not chain:
         silent = MappingProxyType({"level": alert.level})
         entries = (Entry(alert.id, now, "not_told", why=Why.POLICY_SILENT, detail=silent),)
     elif chain[0].after > 0:
-        due = now + timedelta(seconds=chain[0].after)
+        next_at = now + timedelta(seconds=chain[0].after)
     else:
         step = 1
-        due, entries, effects = _rung(alert.id, chain, 0, Notify(reason, 0), now=now, was_due=now)
-    begun = replace(alert, handling=Handling.NEW, chain=chain, step=step, reached="", stages=stages, escalate_at=due)
+        next_at, entries, effects = _rung(alert.id, chain, 0, Notify(reason, 0), now=now, was_due=now)
+    work = replace(alert.work, awaited=(), confirmed=(), paused=False)
+    begun = replace(
+        alert,
+        handling=Handling.NEW,
+        chain=chain,
+        step=step,
+        reached=reached,
+        stages=stages,
+        escalate_at=next_at,
+        work=work,
+    )
     return Outcome(begun, entries, effects)
+
+
+def due(alert: Alert, now: datetime) -> Outcome:
+    """The next step, when its time has come and its condition holds.
+
+    A case below orange that has returned to normal climbs no further; neither does one that somebody has answered.
+    """
+    if alert.escalate_at is None or now < alert.escalate_at:
+        return Outcome(alert)
+    if alert.handling is not Handling.NEW:
+        return _stopped(alert, now, "not_escalated", Why.ACKNOWLEDGED)
+    if alert.condition is Condition.CLEARED and alert.level.rank < Level.ORANGE.rank:
+        return _stopped(alert, now, "not_escalated", Why.RETURNED_TO_NORMAL)
+    step = alert.chain[alert.step]
+    if not enough(step, alert, now):
+        paused = replace(alert, work=replace(alert.work, paused=True))
+        return _stopped(paused, now, "paused", Why.CONDITION)
+    if (opens := opens_at(step, now)) is not None:
+        detail = MappingProxyType({"step": alert.step, "until": opens.isoformat()})
+        return Outcome(
+            replace(alert, escalate_at=opens), (Entry(alert.id, now, "waits", why=Why.HOURS, detail=detail),)
+        )
+    return advance(alert, Reason.REPEAT if step.target in {"grid", "all"} else Reason.ESCALATE, now)
+
+
+def missed(alert: Alert, now: datetime) -> Outcome:
+    """The auditor found a bell that should ring and would not: its next step is due now. Nothing when that is not so any more."""
+    if not silent(alert):
+        return Outcome(alert)
+    detail = MappingProxyType({"step": alert.step, "steps": len(alert.chain)})
+    return Outcome(replace(alert, escalate_at=now), (Entry(alert.id, now, "missed", why=Why.MISSED, detail=detail),))
+
+
+def silent(alert: Alert) -> bool:
+    """Whether an unanswered case has steps left and none of them will be rung by itself."""
+    rings = alert.handling is Handling.NEW and alert.step < len(alert.chain)
+    excused = alert.work.paused or (alert.condition is Condition.CLEARED and alert.level.rank < Level.ORANGE.rank)
+    return rings and alert.escalate_at is None and not excused
+
+
+def _stopped(alert: Alert, now: datetime, what: str, why: Why) -> Outcome:
+    return Outcome(replace(alert, escalate_at=None), (Entry(alert.id, now, what, why=why),))
 
 
 def advance(alert: Alert, reason: Reason, now: datetime) -> Outcome:
     """Ring the next step of the chain and set when the one after it is due."""
     notify = Notify(reason, alert.step)
-    due, entries, effects = _rung(alert.id, alert.chain, alert.step, notify, now=now, was_due=alert.escalate_at or now)
-    return Outcome(replace(alert, step=alert.step + 1, escalate_at=due), entries, effects)
+    was_due = alert.escalate_at or now
+    next_at, entries, effects = _rung(alert.id, alert.chain, alert.step, notify, now=now, was_due=was_due)
+    return Outcome(replace(alert, step=alert.step + 1, escalate_at=next_at), entries, effects)
 
 
 def _rung(

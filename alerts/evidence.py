@@ -12,7 +12,9 @@ from alerts.alert import Alert, Condition, Entry, Handling, Reason
 from alerts.commands import Raised
 from alerts.escalation import ring
 from alerts.outcome import Outcome, Why
+from alerts.work import Work
 from ingest.events import Mark
+from streams.calls import RULE as CALL
 from streams.signal import Level, Origin, Signal
 
 LISTED: Final = 50  # subjects and rules named on an alert; the timeline has all of them
@@ -45,7 +47,8 @@ def opened(event: Raised, now: datetime) -> Outcome:
     if signal.marks.mutes:
         return recorded(replace(alert, handling=_muted_handling(signal.marks)), event, now)
     began = entry(alert, event, now, "raised", {"place": signal.place.why, "grid": signal.place.grid})
-    return ring(alert, event.policy.chain(signal.level), Reason.FIRST, now).after(began)
+    ruled = replace(alert, work=replace(_heard(alert.work, signal), rules=event.policy.rules_at(signal.level)))
+    return ring(ruled, event.policy.chain(signal.level), Reason.FIRST, now).after(began)
 
 
 def recorded(alert: Alert, event: Raised, now: datetime) -> Outcome:
@@ -82,7 +85,14 @@ def grown(alert: Alert, signal: Signal, level: Level) -> Alert:
         marks=alert.marks | signal.marks,
         last_seen=max(alert.last_seen or signal.raised_at, signal.raised_at),
         active_keys=_with_key(alert.active_keys, signal),
+        work=_heard(alert.work, signal),
     )
+
+
+def _heard(work: Work, signal: Signal) -> Work:
+    """Whoever calls about a case is owed a word about its end, also when somebody else called before."""
+    called = work.called(signal.subject, signal.raised_at) if signal.rule == CALL else work
+    return called.heard(signal.raised_at)
 
 
 def cleared(alert: Alert, signal: Signal, now: datetime) -> Outcome:
@@ -96,7 +106,8 @@ def cleared(alert: Alert, signal: Signal, now: datetime) -> Outcome:
         {"subject": signal.subject, "rule": signal.rule, "left": len(left), "event_at": signal.event_at.isoformat()}
     )
     line = Entry(alert.id, now, what, why=Why.RETURNED_TO_NORMAL, detail=detail)
-    return Outcome(replace(alert, active_keys=left, condition=condition), (line,))
+    work = alert.work if left else replace(alert.work, normal_since=now)
+    return Outcome(replace(alert, active_keys=left, condition=condition, work=work), (line,))
 
 
 def entry(alert: Alert, event: Raised, now: datetime, what: str, more: Mapping[str, Any]) -> Entry:

@@ -14,6 +14,7 @@ from typing import Final
 from alerts.alert import Alert
 from alerts.outcome import Why
 from alerts.policy import Merging
+from alerts.work import CALLERS
 from ingest.events import Point, digest
 from streams.signal import Signal
 
@@ -49,7 +50,7 @@ def belongs(signal: Signal, merging: Merging, alert: Alert) -> Why | None:
     """
     if alert.handling.over or alert.kind != signal.kind or alert.place.township != signal.place.township:
         return None
-    if signal.raised_at - _raised(alert) > merging.cap:
+    if signal.raised_at - _raised(alert) > merging.cap or len(alert.work.callers) >= CALLERS:
         return None
     if signal.subject in alert.subjects and signal.rule in alert.rules:
         return Why.SAME_SUBJECT

@@ -58,6 +58,12 @@ class Why(StrEnum):
     NEAREST = "nearest"  # no grid covers the point: the nearest
     HOLE = "hole"  # no grid covers the point and none is near: what covers it
     HANDED_DOWN = "handed_down"  # a lower level is staffed again
+    SILENCED = "silenced"  # these are the words of `alerts.quiet.hush.Quiet`
+    MAINTENANCE = "maintenance"
+    INHIBITED = "inhibited"
+    FLAPPING = "flapping"
+    DRILL = "drill"  # a named drill that two people approved
+    QUIET_HOURS = "quiet_hours"  # waits until this person's quiet hours are over
 
 
 class NotAllowed(RuntimeError):

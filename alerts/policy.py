@@ -19,6 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from alerts import canary
 from alerts.alert import Step
 from alerts.clock_policy import ClockPolicy, ClockTable
+from alerts.quiet.policy import QuietTable
+from alerts.quiet.verdict import QuietPolicy
+from alerts.rules import NONE, Rules, RulesTable
+from alerts.work import RECENT
 from streams.canary import KIND as CANARY
 from streams.signal import Level
 
@@ -58,6 +62,11 @@ class Policy:
     fusion_origins: int = 0  # this many different senses together make it `fusion_level`; 0 is never
     fusion_level: Level = Level.RED
     clocks: ClockPolicy = NO_CLOCKS
+    rules: Mapping[Level, Rules] = field(default_factory=lambda: MappingProxyType({}))
+
+    def rules_at(self, level: Level) -> Rules:
+        """The rules of a case of a level."""
+        return self.rules.get(level) or NONE
 
     def chain(self, level: Level) -> tuple[Step, ...]:
         """The escalation chain of a level; empty when nobody is rung at it."""
@@ -95,6 +104,7 @@ class Policies:
     kinds: Mapping[str, Policy]
     default: Policy
     targets: Mapping[Level, Target] = field(default_factory=lambda: MappingProxyType({}))
+    quiet: QuietPolicy = field(default_factory=QuietPolicy)
 
     def policy(self, kind: str) -> Policy:
         """The policy of a kind; a kind that the file does not name gets the default one. The canary's is built in."""
@@ -107,13 +117,40 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+_TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
 class _Step(_Table):
     after: Annotated[float, Field(strict=True, ge=0)]
     target: Annotated[str, Field(min_length=1)]
     channels: Annotated[tuple[Literal["sms", "voice", "log"], ...], Field(min_length=1)]
+    confirm: Literal["any", "all"] = "any"
+    more_than: Annotated[int, Field(strict=True, ge=0, lt=RECENT)] = 0
+    within: Annotated[float, Field(strict=True, ge=0)] = 0.0
+    between: tuple[_TimeOfDay, _TimeOfDay] | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> _Step:
+        if bool(self.more_than) != bool(self.within):
+            raise ValueError("more_than and within belong together: more than so much evidence within so many seconds")
+        if self.between and self.between[0] == self.between[1]:
+            raise ValueError("between needs two different times of day")
+        return self
+
+    @property
+    def conditional(self) -> bool:
+        return bool(self.more_than or self.between)
 
     def value(self, later: float = 0.0) -> Step:
-        return Step(self.after + later, self.target, self.channels)
+        return Step(
+            self.after + later,
+            self.target,
+            self.channels,
+            self.confirm == "all",
+            self.more_than,
+            self.within,
+            self.between,
+        )
 
 
 class _Chain(_Table):
@@ -124,6 +161,8 @@ class _Chain(_Table):
 
     @model_validator(mode="after")
     def _in_order(self) -> _Chain:
+        if self.steps and self.steps[0].conditional:
+            raise ValueError("the first step must ring without a condition; put the condition on a later one")
         times = [step.after for step in self.steps]
         if times != sorted(times):
             raise ValueError(f"steps must come in the order of their times, got {times}; sort them")
@@ -156,6 +195,7 @@ class _Fusion(_Table):
 
 class _Kind(_Table):
     levels: dict[Level, _Chain] = {}
+    rules: dict[Level, RulesTable] = {}
     merge: _Merging | None = None
     fusion: _Fusion | None = None
 
@@ -170,10 +210,12 @@ class _Target(_Table):
 class _File(_Table):
     version: Annotated[str, Field(min_length=1)]
     levels: dict[Level, _Chain]
+    rules: dict[Level, RulesTable] = {}
     merge: _Merging = _Merging()
     kinds: dict[str, _Kind] = {}
     targets: dict[Level, _Target] = {}
     clocks: ClockTable = ClockTable()
+    quiet: QuietTable = QuietTable()
 
     @model_validator(mode="after")
     def _red_rings(self) -> _File:
@@ -194,15 +236,15 @@ class _File(_Table):
         chains = {level: chain.value() for level, chain in (self.levels | table.levels).items()}
         merging = (table.merge or self.merge).value()
         fusion = (table.fusion.origins, table.fusion.level) if table.fusion else (0, Level.RED)
-        clocks = self.clocks.value()
-        return Policy(kind, f"{kind}/{self.version}", MappingProxyType(chains), merging, *fusion, clocks)
+        rules = MappingProxyType({level: one.value() for level, one in (self.rules | table.rules).items()})
+        name, clocks = f"{kind}/{self.version}", self.clocks.value()
+        return Policy(kind, name, MappingProxyType(chains), merging, *fusion, clocks, rules)
 
     def value(self) -> Policies:
         kinds = {kind: self.policy(kind, table) for kind, table in self.kinds.items()}
         targets = {level: Target(**table.model_dump()) for level, table in self.targets.items()}
-        return Policies(
-            self.version, MappingProxyType(kinds), self.policy("default", _Kind()), MappingProxyType(targets)
-        )
+        default = self.policy("default", _Kind())
+        return Policies(self.version, MappingProxyType(kinds), default, MappingProxyType(targets), self.quiet.value())
 
 
 def parse_policies(text: str, name: str = "policies.toml") -> Policies:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Final
@@ -11,9 +11,9 @@ from alerts import canary
 from alerts.alert import Alert, Notice, Reason
 from alerts.commands import Skipped, Told
 from alerts.notices import Telling, channels_for, compose, episode, notice, place_name, reached
-from alerts.outcome import Notify, NotifyPerson, TellToldPeople, Why
+from alerts.outcome import Notify, NotifyAbove, NotifyPerson, TellToldPeople, Why
 from alerts.roster import Person, Roster
-from alerts.routing import Route, route, with_role
+from alerts.routing import Moment, Route, aim
 from alerts.words import Words
 from ingest.registry import Registry
 from streams.canary import KIND as CANARY
@@ -22,17 +22,30 @@ TEXT: Final = ("sms",)
 
 
 class Teller:
-    """Makes notices at one state of the place. Routes are remembered, because a storm asks for the same few again and again."""
+    """Makes notices at one state of the place. Routes are remembered, because a storm asks for the same few again and again.
+
+    `now` is the instant of whoever is asked for without one; `unreachable` says whom notices do not reach, and is asked at most once.
+    """
 
     def __init__(
-        self, registry: Registry, roster: Roster, words: Words, channels: tuple[str, ...], language: str
+        self,
+        registry: Registry,
+        roster: Roster,
+        words: Words,
+        channels: tuple[str, ...],
+        language: str,
+        *,
+        now: datetime | None = None,
+        unreachable: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         self.registry = registry
         self.roster = roster
         self._words = words
         self._channels = channels
         self._language = language
-        self._routes: dict[tuple[str, str, str], Route] = {}
+        self._now = now
+        self._unreachable = unreachable
+        self._routes: dict[tuple[str, str, str, Moment], Route] = {}
         self._texts: dict[tuple[object, ...], str] = {}
         self._names: dict[tuple[str, str], str] = {}
 
@@ -40,7 +53,7 @@ class Teller:
         """The notices of a step of the alert's chain, and what is to be said about them on the timeline."""
         step = alert.chain[notify.step]
         nobody = Route((canary.PERSON,))
-        found = nobody if alert.kind == CANARY else self._route(step.target, alert.place.grid, alert.reached)
+        found = nobody if alert.kind == CANARY else self._route(step.target, alert, alert.reached, now)
         people = found.people if step.target == "all" else found.people[:1]
         telling = Telling(notify.reason, notify.step, episode(alert))
         notices, skipped = self._to(people, step.channels, alert, telling, now)
@@ -56,6 +69,14 @@ class Teller:
         telling = Telling(wanted.reason, -1, f"{episode(alert)}/{alert.version}")
         notices, skipped = self._to((person,), TEXT, alert, telling, now)
         return notices, Told(wanted.reason, -1, "", tuple((n.person, n.channel) for n in notices), skipped)
+
+    def above(self, alert: Alert, wanted: NotifyAbove, now: datetime) -> tuple[list[Notice], Told]:
+        """The notice for the first asked of the lowest staffed level above a grid."""
+        found = self._route("up", alert, wanted.grid, now)
+        telling = Telling(wanted.reason, -1, f"{episode(alert)}/{alert.version}")
+        notices, skipped = self._to(found.people[:1], TEXT, alert, telling, now)
+        told = tuple((n.person, n.channel) for n in notices)
+        return notices, Told(wanted.reason, -1, found.grid, told, (*found.skipped, *skipped))
 
     def resolve(
         self, alert: Alert, over: TellToldPeople, known: Iterable[Notice], now: datetime
@@ -84,31 +105,27 @@ class Teller:
 
     def person(self, ident: str) -> Person | None:
         """Somebody on the roster."""
-        return self._by_id.get(ident)
+        return self.roster.person(ident)
 
     def leader(self, grid: str) -> Person | None:
         """Who is asked first for a grid."""
-        found = self._route("grid", grid, "").people
+        found = aim(self.registry, self.roster, "grid", grid, moment=self._moment(None, self._now)).people
         return found[0] if found else None
 
     @cached_property
-    def _by_id(self) -> dict[str, Person]:
-        return {p.id: p for some in self.roster.people.values() for p in some}
+    def _gone(self) -> frozenset[str]:
+        return self._unreachable()
 
-    def _route(self, target: str, grid: str, told: str) -> Route:
-        key = (target, grid, told)
+    def _moment(self, event_at: datetime | None, now: datetime | None) -> Moment:
+        """The tree of the event's time only matters where grids are dated; without dates the same few routes serve a storm."""
+        return Moment(now, event_at if self.registry.times else None, self._gone)
+
+    def _route(self, target: str, alert: Alert, told: str, now: datetime) -> Route:
+        moment = self._moment(alert.stages.get("event_at"), now)
+        key = (target, alert.place.grid, told, moment)
         if key not in self._routes:
-            self._routes[key] = self._find(target, grid, told)
+            self._routes[key] = aim(self.registry, self.roster, target, alert.place.grid, told=told, moment=moment)
         return self._routes[key]
-
-    def _find(self, target: str, grid: str, told: str) -> Route:
-        if target == "grid" or (target in {"up", "all"} and not told):
-            return route(self.registry, self.roster, grid)
-        if target == "up":
-            return route(self.registry, self.roster, grid, above=told)
-        if target == "all":
-            return route(self.registry, self.roster, told)
-        return with_role(self.registry, self.roster, target, grid, above=told)
 
     def _to(
         self, people: Sequence[Person], wanted: tuple[str, ...], alert: Alert, telling: Telling, now: datetime

@@ -9,6 +9,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from alerts.alert import Alert, Entry, Notice
+from alerts.duty import Duty
+from alerts.ledger.instruction_port import Instructions, WritesInstructions
+from alerts.ledger.quiet_port import ReadsQuiet, WritesQuiet
 from alerts.roster import Person, Roster
 from ingest.events import Place
 from ingest.registry import Device, Grid, Registry
@@ -89,6 +92,14 @@ class Transaction(Protocol):
     def append(self, entries: Sequence[Entry]) -> None:
         """Append entries without touching an alert."""
 
+    @property
+    def instructions(self) -> WritesInstructions:
+        """Downward instructions."""
+
+    @property
+    def quiet(self) -> WritesQuiet:
+        """When not to ring."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -140,10 +151,13 @@ class Ledger(Protocol):
         """
 
     def due_escalations(self, now: datetime, *, limit: int, lease: timedelta) -> list[str]:
-        """Ids of alerts whose `escalate_at` has come, each handed to one caller for `lease`. Saving the alert ends its lease."""
+        """Ids of alerts whose `escalate_at` or a timer of which has come, each handed to one caller for `lease`.
+
+        Saving the alert ends its lease.
+        """
 
     def next_due(self) -> datetime | None:
-        """When the next escalation or notice falls due, to sleep until then."""
+        """When the next escalation, timer or notice falls due, to sleep until then."""
 
     def registry(self) -> Registry: ...
     def roster(self) -> Roster: ...
@@ -153,11 +167,21 @@ class Ledger(Protocol):
     def place_version(self) -> int:
         """Grows with every import: a cheap question to ask often."""
 
-    def replace_place(self, grids: Sequence[Grid], devices: Sequence[Device], people: Sequence[Person]) -> int:
+    def replace_place(
+        self,
+        grids: Sequence[Grid],
+        devices: Sequence[Device],
+        people: Sequence[Person],
+        duties: Sequence[Duty] = (),
+    ) -> int:
         """Put a checked place in force in one transaction; returns the new version.
 
-        What is listed is added or updated, nothing is deleted.
+        What is listed is added or updated, nothing is deleted, except that the duties of a person and kind take the place of
+        all that there were of that person and kind.
         """
+
+    def unreachable(self, since: datetime) -> frozenset[str]:
+        """People whom the provider could not deliver a notice made at or after an instant, where none made since has left for them."""
 
     def note_unknown(self, heard: Sequence[UnknownDevice]) -> None:
         """Remember devices that are not enrolled: counts add up, the first time stays, the later word is the sample.
@@ -173,6 +197,14 @@ class Ledger(Protocol):
 
         Raises `NotAdopted`. It need not have been heard.
         """
+
+    @property
+    def instructions(self) -> Instructions:
+        """Downward instructions."""
+
+    @property
+    def quiet(self) -> ReadsQuiet:
+        """When not to ring."""
 
     def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:
         """Alerts raised between two instants, for response metrics; no canaries."""

@@ -9,9 +9,11 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from alerts.alert import Alert, Condition, Entry, Handling, Notice, NoticeState, Reason, Step
+from alerts.duty import Duty, DutyKind
 from alerts.ledger.tables import EPOCH
-from alerts.roster import Person
-from ingest.events import Mark, Place, Point
+from alerts.roster import Part, Person
+from alerts.work import as_plain, of_plain
+from ingest.events import Mark, Place, Point, digest
 from ingest.registry import Device, Grid, GridLevel
 from streams.signal import Level
 
@@ -64,7 +66,7 @@ def alert_row(alert: Alert) -> dict[str, Any]:
         "raised_at": alert.stages.get("raised_at") or alert.last_seen or EPOCH,
         "last_seen": alert.last_seen,
         "assignee": alert.assignee,
-        "chain": [(step.after, step.target, step.channels) for step in alert.chain],
+        "chain": [_step_row(step) for step in alert.chain],
         "step": alert.step,
         "escalate_at": alert.escalate_at,
         "leased_until": None,  # whoever saves an alert has done what it was leased for
@@ -72,6 +74,9 @@ def alert_row(alert: Alert) -> dict[str, Any]:
         "active_keys": alert.active_keys,
         "policy": alert.policy,
         "outcome": alert.outcome,
+        "timers": dict(alert.timers),
+        "timer_at": min(alert.timers.values(), default=None),
+        "work": as_plain(alert.work),
         "version": alert.version,
     }
 
@@ -93,18 +98,35 @@ def alert_of(row: Any) -> Alert:
         text=row.text,
         value=row.value,
         marks=Mark(row.marks),
-        stages=MappingProxyType({name: _instant(at) for name, at in row.stages.items()}),
+        stages=_instants(row.stages),
         last_seen=row.last_seen,
         assignee=row.assignee,
-        chain=tuple(Step(after, target, tuple(channels)) for after, target, channels in row.chain),
+        chain=tuple(_step(step) for step in row.chain),
         step=row.step,
         escalate_at=row.escalate_at,
         reached=row.reached,
         active_keys=tuple(row.active_keys),
         policy=row.policy,
         outcome=row.outcome,
+        timers=_instants(row.timers),
+        work=of_plain(row.work),
         version=row.version,
     )
+
+
+def _step_row(step: Step) -> list[Any]:
+    """A step as a list; what most steps do not have comes last and only where there is some, as earlier builds wrote it."""
+    plain = [step.after, step.target, step.channels]
+    more = [step.confirm_all, step.more_than, step.within, step.between]
+    return [*plain, *more] if any(more) else plain
+
+
+def _step(row: list[Any]) -> Step:
+    after, target, channels, *more = row
+    if not more:
+        return Step(after, target, tuple(channels))
+    confirm_all, more_than, within, between = more
+    return Step(after, target, tuple(channels), confirm_all, more_than, within, tuple(between) if between else None)
 
 
 def entry_row(entry: Entry) -> dict[str, Any]:
@@ -146,13 +168,23 @@ def notice_of(row: Any) -> Notice:
 
 def grid_row(grid: Grid) -> dict[str, Any]:
     """The row of a grid."""
-    return {"code": grid.code, "name": grid.name, "level": grid.level.value, "parent": grid.parent, "rings": grid.rings}
+    begins = {} if grid.valid_from is None else {"valid_from": grid.valid_from}
+    return {
+        **begins,
+        "code": grid.code,
+        "name": grid.name,
+        "level": grid.level.value,
+        "parent": grid.parent,
+        "rings": grid.rings,
+        "valid_to": grid.valid_to,
+    }
 
 
 def grid_of(row: Any) -> Grid:
-    """The grid in a row."""
+    """The grid in a row of either table of grids."""
     rings = tuple(tuple((lon, lat) for lon, lat in ring) for ring in row.rings)
-    return Grid(row.code, row.name, GridLevel(row.level), row.parent, rings)
+    begins = getattr(row, "valid_from", None)
+    return Grid(row.code, row.name, GridLevel(row.level), row.parent, rings, begins, row.valid_to)
 
 
 def device_row(device: Device) -> dict[str, Any]:
@@ -177,19 +209,35 @@ def device_of(row: Any) -> Device:
 
 def person_row(person: Person) -> dict[str, Any]:
     """The row of a person."""
-    return {f.name: getattr(person, f.name) for f in fields(Person)}
+    return {f.name: getattr(person, f.name) for f in fields(Person)} | {"part": person.part.value}
 
 
 def person_of(row: Any) -> Person:
     """The person in a row."""
     found = row._mapping  # noqa: SLF001  # the public name of a row's columns, `order` among them
-    return Person(
-        **{f.name: found[f.name] for f in fields(Person) if f.name != "channels"}, channels=tuple(row.channels)
-    )
+    plain = {f.name: found[f.name] for f in fields(Person) if f.name not in {"channels", "part"}}
+    return Person(**plain, channels=tuple(row.channels), part=Part(row.part))
+
+
+def duty_row(line: Duty) -> dict[str, Any]:
+    """The row of a line of the duty book. Its id is made of all that it says: the same line is one row."""
+    said = {f.name: getattr(line, f.name) for f in fields(Duty)} | {"kind": line.kind.value}
+    return {"id": digest("duty", *(str(value) for value in said.values())), **said}
+
+
+def duty_of(row: Any) -> Duty:
+    """The line of the duty book in a row."""
+    found = row._mapping  # noqa: SLF001  # as above
+    plain = {f.name: found[f.name] for f in fields(Duty) if f.name not in {"kind", "days"}}
+    return Duty(kind=DutyKind(row.kind), days=tuple(row.days), **plain)
 
 
 def _point(row: Any) -> Point | None:
     return None if row.lat is None else Point(row.lat, row.lon)
+
+
+def _instants(plain: dict[str, str]) -> MappingProxyType[str, datetime]:
+    return MappingProxyType({name: _instant(at) for name, at in plain.items()})
 
 
 def _instant(text: str) -> datetime:

@@ -11,11 +11,14 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_, update
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
+from alerts.duty import Duty
 from alerts.ledger import canaries, place, tables, unknown
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.engine import Database, plain_errors
+from alerts.ledger.instructions import SqlInstructions
 from alerts.ledger.migrate import migrate
 from alerts.ledger.port import BadCursor, Filter, Page, Transaction
+from alerts.ledger.quiet import SqlQuiet
 from alerts.ledger.rows import alert_of, entry_of, notice_of
 from alerts.ledger.tables import EPOCH, Instant, microseconds
 from alerts.ledger.transaction import SqlTransaction, finish
@@ -35,6 +38,8 @@ class SqlLedger:
     def __init__(self, url: str) -> None:
         self._database = Database(url)
         self._bulks = Bulks(self._database.engine.dialect)
+        self.instructions = SqlInstructions(self._database)
+        self.quiet = SqlQuiet(self._database)
         with plain_errors():
             migrate(self._database.engine)
 
@@ -123,29 +128,31 @@ class SqlLedger:
         return leased
 
     def due_escalations(self, now: datetime, *, limit: int, lease: timedelta) -> list[str]:
-        due = select(_A.id).where(_A.escalate_at <= now)
-        unheld = due.where(_A.leased_until.is_(None)).order_by(_A.escalate_at).limit(limit)
-        run_out = due.where(_A.leased_until <= now).order_by(_A.leased_until).limit(limit)
-        if not self._rows(unheld) and not self._rows(run_out):
+        asked: list[Select[Any]] = []
+        for column in (_A.escalate_at, _A.timer_at):
+            due = select(_A.id).where(column <= now)
+            asked.append(due.where(_A.leased_until <= now).order_by(_A.leased_until).limit(limit))
+            asked.append(due.where(_A.leased_until.is_(None)).order_by(column).limit(limit))
+        if not any(self._rows(statement) for statement in asked):
             return []
         with self._database.writing(in_order=False) as connection:
             ids: list[str] = []
-            for statement in (run_out, unheld):
+            for statement in asked:
                 ids += connection.execute(statement.with_for_update(skip_locked=True)).scalars()
-            ids = ids[:limit]
+            ids = list(dict.fromkeys(ids))[:limit]
             connection.execute(update(tables.alert).where(_A.id.in_(ids)).values(leased_until=now + lease))
         return ids
 
     def next_due(self) -> datetime | None:
         queued, sending = (select(c).order_by(c).limit(1) for c in (_O.due_at, _O.leased_until))
-        unheld = select(_A.escalate_at).where(_A.leased_until.is_(None), _A.escalate_at.is_not(None))
-        held = select(_A.leased_until).where(_A.leased_until.is_not(None), _A.escalate_at.is_not(None))
         asked: list[Select[Any]] = [
             queued.where(_O.state == literal("queued", literal_execute=True)),
             sending.where(_O.state == literal("sending", literal_execute=True), _O.leased_until.is_not(None)),
-            unheld.order_by(_A.escalate_at).limit(1),
-            held.order_by(_A.leased_until).limit(1),
         ]
+        for column in (_A.escalate_at, _A.timer_at):
+            unheld = select(column).where(_A.leased_until.is_(None), column.is_not(None))
+            held = select(_A.leased_until).where(_A.leased_until.is_not(None), column.is_not(None))
+            asked += [unheld.order_by(column).limit(1), held.order_by(_A.leased_until).limit(1)]
         with self._database.reading() as connection:
             found = [connection.execute(statement).scalar() for statement in asked]
         return min((at for at in found if at is not None), default=None)
@@ -162,9 +169,19 @@ class SqlLedger:
         with self._database.reading() as connection:
             return place.version(connection)
 
-    def replace_place(self, grids: Sequence[Grid], devices: Sequence[Device], people: Sequence[Person]) -> int:
+    def replace_place(
+        self,
+        grids: Sequence[Grid],
+        devices: Sequence[Device],
+        people: Sequence[Person],
+        duties: Sequence[Duty] = (),
+    ) -> int:
         with self._database.writing() as connection:
-            return place.put(connection, grids, devices, people)
+            return place.put(connection, grids, devices, people, duties)
+
+    def unreachable(self, since: datetime) -> frozenset[str]:
+        with self._database.reading() as connection:
+            return place.unreachable(connection, since)
 
     def note_unknown(self, heard: Sequence[UnknownDevice]) -> None:
         if heard:

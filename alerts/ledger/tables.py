@@ -99,6 +99,9 @@ alert: Final = Table(
     Column("policy", Text, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("timers", JSON, nullable=False, server_default="{}"),
+    Column("timer_at", Instant),  # the earliest of them
+    Column("work", JSON, nullable=False, server_default="{}"),
     Index("alert_page", "rank", "raised_at", "id"),
     Index("alert_page_open", "is_open", "rank", "raised_at", "id"),
     Index("alert_grid", "grid", "is_open", "rank", "raised_at", "id"),
@@ -112,6 +115,13 @@ alert: Final = Table(
         "escalate_at",
         sqlite_where=text("escalate_at IS NOT NULL"),
         postgresql_where=text("escalate_at IS NOT NULL"),
+    ),
+    Index(
+        "alert_timer",
+        "leased_until",
+        "timer_at",
+        sqlite_where=text("timer_at IS NOT NULL"),
+        postgresql_where=text("timer_at IS NOT NULL"),
     ),
 )
 
@@ -176,6 +186,13 @@ outbox: Final = Table(
     Index("outbox_alert", "alert", "created_at"),
     Index("outbox_recent", "created_at"),
     Index("outbox_provider", "provider_id"),
+    Index(
+        "outbox_failed",
+        "created_at",
+        "person",
+        sqlite_where=text("state = 'failed'"),
+        postgresql_where=text("state = 'failed'"),
+    ),
     Index("outbox_waiting", "rank", "created_at", sqlite_where=text(_WAITING), postgresql_where=text(_WAITING)),
     Index("outbox_due", "state", "due_at", sqlite_where=text(_WAITING), postgresql_where=text(_WAITING)),
 )
@@ -184,6 +201,20 @@ grid: Final = Table(
     "grid",
     metadata,
     Column("code", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("parent", Text, nullable=False),
+    Column("rings", JSON, nullable=False),
+    Column("valid_to", Instant),
+)
+
+# Grids that begin at an instant: a code that is redrawn has one for each time.
+grid_time: Final = Table(
+    "grid_time",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("valid_from", Instant, primary_key=True),
+    Column("valid_to", Instant),
     Column("name", Text, nullable=False),
     Column("level", Text, nullable=False),
     Column("parent", Text, nullable=False),
@@ -214,6 +245,24 @@ person: Final = Table(
     Column("order", Integer, nullable=False),
     Column("channels", JSON, nullable=False),
     Column("language", Text, nullable=False),
+    Column("part", Text, nullable=False, server_default="a"),
+)
+
+# The duty book (`alerts.duty`).
+duty: Final = Table(
+    "duty",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("days", JSON, nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+    Column("since", Instant),
+    Column("until", Instant),
+    Column("instead_of", Text, nullable=False),
+    Column("grid", Text, nullable=False),
+    Index("duty_person", "person", "kind"),
 )
 
 # One row: how often a place was imported.
@@ -243,4 +292,54 @@ unknown_device: Final = Table(
     Column("source", Text, nullable=False),
     Column("sample", JSON, nullable=False),
     Index("unknown_device_seen", "last_seen", "device"),
+)
+
+# Downward instructions, and everybody each of them went to (`alerts.instructions`).
+instruction: Final = Table(
+    "instruction",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("by", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("targets", JSON, nullable=False),
+    Column("but", JSON, nullable=False),
+    Column("demanded", Text, nullable=False),
+    Column("urgent", SmallInteger, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("reminding", JSON, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("standing", Text, nullable=False),
+    Column("remind_at", Instant),
+    Column("reminded", Integer, nullable=False),
+    Column("asked", JSON, nullable=False),
+    Column("fulfilled_at", Instant),
+    Column("over_at", Instant),
+    Column("over_by", Text, nullable=False),
+    Column("over_why", Text, nullable=False),
+    Index("instruction_page", "created_at", "id"),
+    Index(
+        "instruction_due",
+        "remind_at",
+        sqlite_where=text("remind_at IS NOT NULL"),
+        postgresql_where=text("remind_at IS NOT NULL"),
+    ),
+)
+
+instruction_recipient: Final = Table(
+    "instruction_recipient",
+    metadata,
+    Column("instruction", Text, primary_key=True),
+    Column("person", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("grid", Text, nullable=False),
+    Column("because", JSON, nullable=False),
+    Column("receipt", Text, nullable=False),
+    Column("rank", SmallInteger, nullable=False),
+    Column("at", JSON, nullable=False),
+    Column("via", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("trouble", Text, nullable=False),
+    Index("instruction_recipient_rank", "instruction", "rank"),
+    sqlite_with_rowid=False,
 )

@@ -13,15 +13,16 @@ import httpx
 
 log = logging.getLogger(__name__)
 
-# What follows what, how long it takes, and who does it: the one who answered, or the operator on duty.
+# What follows what, how long it takes, and who does it: the one who answered, a checker, or the operator on duty.
 NEXT: Final[dict[str, tuple[str, float, str]]] = {
     "acknowledged": ("accept", 1.0, "answered"),
     "accepted": ("arrive", 2.0, "answered"),
     "on_scene": ("handle", 2.5, "answered"),
-    "handled": ("verify", 1.5, "operator"),
+    "handled": ("verify", 1.5, "checker"),
     "verified": ("close", 1.0, "operator"),
 }
 OPERATOR: Final = "值班员"
+CHECKER: Final = "核查员"  # never whoever handled it
 POLL: Final = 0.1
 
 
@@ -67,9 +68,14 @@ class Crew:
         elif left > 0:
             self._due[alert["id"]] = (waiting, left - POLL)
         else:
-            by = OPERATOR if who == "operator" else self._who_answered(client, alert["id"])
-            body = {"by": by, **({"note": "founded"} if verb == "close" else {})}
-            client.post(f"/api/v1/alerts/{alert['id']}/{verb}", json=body).raise_for_status()
+            by = {"operator": OPERATOR, "checker": CHECKER}.get(who) or self._who_answered(client, alert["id"])
+            for caller in alert["owed"] if verb == "close" else ():
+                self._say(client, alert, "call-back", {"by": by, "call": caller["call"], "note": "已告知结果"})
+            self._say(client, alert, verb, {"by": by, **({"note": "founded"} if verb == "close" else {})})
+
+    @staticmethod
+    def _say(client: httpx.Client, alert: dict[str, Any], verb: str, body: dict[str, Any]) -> None:
+        client.post(f"/api/v1/alerts/{alert['id']}/{verb}", json=body).raise_for_status()
 
     @staticmethod
     def _who_answered(client: httpx.Client, ident: str) -> str:

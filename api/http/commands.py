@@ -12,24 +12,32 @@ from alerts import commands
 from alerts.alert import Alert
 from alerts.conduct import UnknownAlert
 from alerts.lifecycle import NotAllowed
+from alerts.work import Finding
 from api.http.desk import Desk
 from api.http.problems import Problem
+from streams.signal import Level
 
 
 class Verb(StrEnum):
     """The commands, as the last part of their address."""
 
     ACKNOWLEDGE = "acknowledge"
+    UNDO = "undo"
     DISPATCH = "dispatch"
+    GIVE_BACK = "give-back"
     ACCEPT = "accept"
     CONTACT = "contact"
     ARRIVE = "arrive"
     HANDLE = "handle"
     VERIFY = "verify"
+    CALL_BACK = "call-back"
     CLOSE = "close"
     RATE = "rate"
     FALSE_ALARM = "false-alarm"
     VOID = "void"
+    GRADE = "grade"
+    MERGE = "merge"
+    SPLIT = "split"
     REOPEN = "reopen"
     NOTE = "note"
 
@@ -47,30 +55,55 @@ class Said(BaseModel):
     to: str = Field(
         "", max_length=64, description="dispatch: a person's id; empty leaves it to the lowest staffed level"
     )
-    score: int = Field(5, ge=1, le=5, description="rate: how content the resident was")
+    score: int = Field(
+        5, ge=1, le=5, description="rate: how content the resident was; less than 3 opens the case again"
+    )
+    approved_by: str = Field(
+        "", max_length=64, description="void, a lower level, or verifying in place of readings: who approved it"
+    )
+    level: Level | None = Field(None, description="grade: the level it is from now on")
+    into: str = Field("", max_length=64, description="merge: the id of the case that goes on")
+    call: str = Field("", max_length=200, description="call-back: which of the case's callers was told")
+    content: bool = Field(True, description="call-back: whether the caller was content; if not, the case opens again")
+    finding: Finding = Field(Finding.FOUNDED, description="close: what it turned out to be")
+    unreached: str = Field("", max_length=500, description="close: why callers who are owed a word cannot be told")
 
 
 COMMANDS: Final[dict[Verb, Callable[[Said], commands.Command]]] = {
     Verb.ACKNOWLEDGE: lambda said: commands.Acknowledge(said.by, "desk", said.note),
+    Verb.UNDO: lambda said: commands.Undo(said.by),
     Verb.DISPATCH: lambda said: commands.Dispatch(said.by, said.to, said.note),
+    Verb.GIVE_BACK: lambda said: commands.GiveBack(said.by, said.note),
     Verb.ACCEPT: lambda said: commands.Accept(said.by, "desk", said.note),
     Verb.CONTACT: lambda said: commands.Contact(said.by, said.note),
     Verb.ARRIVE: lambda said: commands.Arrive(said.by, said.note),
     Verb.HANDLE: lambda said: commands.Handle(said.by, said.note),
-    Verb.VERIFY: lambda said: commands.Verify(said.by, said.note),
-    Verb.CLOSE: lambda said: commands.Close(said.by, said.note),
+    Verb.VERIFY: lambda said: commands.Verify(said.by, said.note, said.approved_by),
+    Verb.CALL_BACK: lambda said: commands.CallBack(said.by, said.call, said.content, said.note),
+    Verb.CLOSE: lambda said: commands.Close(said.by, said.note, said.finding, said.unreached),
     Verb.RATE: lambda said: commands.Rate(said.by, said.score, said.note),
     Verb.FALSE_ALARM: lambda said: commands.FalseAlarm(said.by, said.note),
-    Verb.VOID: lambda said: commands.Void(said.by, said.note),
+    Verb.VOID: lambda said: commands.Void(said.by, said.note, said.approved_by),
+    Verb.GRADE: lambda said: commands.Grade(said.by, said.level or Level.BLUE, said.note, said.approved_by),
+    Verb.MERGE: lambda said: commands.Merge(said.by, said.into, said.note),
+    Verb.SPLIT: lambda said: commands.Split(said.by, said.note),
     Verb.REOPEN: lambda said: commands.Reopen(said.by, said.note),
     Verb.NOTE: lambda said: commands.Note(said.by, said.note),
 }
 
 
+_WITHOUT: Final[dict[Verb, tuple[str, str]]] = {
+    Verb.NOTE: ("note", "a note needs words"),
+    Verb.GRADE: ("level", "name the level it is from now on"),
+    Verb.MERGE: ("into", "name the case that goes on"),
+    Verb.CALL_BACK: ("call", "name the call; the case lists whom it owes a word"),
+}
+
+
 def command_of(verb: Verb, said: Said) -> commands.Command:
-    """The lifecycle's command for a verb. A note without words is a 422."""
-    if verb is Verb.NOTE and not said.note.strip():
-        raise Problem("invalid", why="/body/note: a note needs words")
+    """The lifecycle's command for a verb. One without what it speaks of is a 422."""
+    if (missing := _WITHOUT.get(verb)) and not str(getattr(said, missing[0]) or "").strip():
+        raise Problem("invalid", why=f"/body/{missing[0]}: {missing[1]}")
     return COMMANDS[verb](said)
 
 
@@ -79,6 +112,8 @@ def obey(desk: Desk, ident: str, verb: Verb, said: Said) -> Alert:
     try:
         return desk.conductor.command(ident, command_of(verb, said), desk.clock.now())
     except UnknownAlert as error:
-        raise Problem("no_such_alert", id=ident) from error
+        raise Problem(
+            "no_such_alert", id=said.into if verb is Verb.MERGE and said.into in str(error) else ident
+        ) from error
     except NotAllowed as error:
         raise Problem("not_allowed", why=str(error)) from error

@@ -9,8 +9,8 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
-from alerts.lifecycle import allowed
 from alerts.roster import Roster, masked
+from alerts.transitions import allowed
 from ingest.registry import Registry
 
 
@@ -30,6 +30,13 @@ class ToldRow(TypedDict):
     channel: str
     reason: str
     state: str
+    at: datetime
+
+
+class CallerRow(TypedDict):
+    """A caller who is owed a word about the end of the case."""
+
+    call: str
     at: datetime
 
 
@@ -64,6 +71,12 @@ class AlertRow(TypedDict):
     escalate_at: datetime | None
     policy: str
     outcome: str
+    finding: str
+    bounces: int
+    merged_into: str
+    merged: list[str]
+    owed: list[CallerRow]
+    timers: dict[str, datetime]
     version: int
     may: list[str]
     told: list[ToldRow]
@@ -154,6 +167,12 @@ def alert_row(alert: Alert, registry: Registry, notices: Iterable[Notice] = ()) 
         escalate_at=alert.escalate_at,
         policy=alert.policy,
         outcome=alert.outcome,
+        finding=alert.work.finding,
+        bounces=alert.work.bounces,
+        merged_into=alert.work.merged_into,
+        merged=list(alert.work.merged),
+        owed=[CallerRow(call=c.call, at=c.at) for c in alert.work.owed],
+        timers=dict(alert.timers),
         version=alert.version,
         may=[move.value.replace("_", "-") for move in allowed(alert.handling)],
         told=told(notices),

@@ -9,14 +9,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
+from alerts.duty import Duty
 from alerts.ledger.port import Conflict, Filter, NotAdopted, Page
 from alerts.roster import Person, Roster
 from ingest.events import Place
 from ingest.registry import Device, Grid, Registry
 from ingest.unknown import MOST, UnknownDevice, each_once
 from streams.signal import Level
+from tests.alerts.memory_instructions import InstructionTables, MemoryInstructions
+from tests.alerts.memory_quiet import MemoryQuiet, QuietTables
 
 _WAITING = (NoticeState.QUEUED, NoticeState.SENDING)
+_HEARD = (NoticeState.SENT, NoticeState.DELIVERED, NoticeState.ANSWERED)
 
 
 @dataclass
@@ -25,15 +29,36 @@ class Tables:
     entries: list[Entry] = field(default_factory=list)
     notices: dict[str, Notice] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)
+    instructions: InstructionTables = field(default_factory=InstructionTables)
+    quiet: QuietTables = field(default_factory=QuietTables)
 
     def copy(self) -> Tables:
-        return Tables(dict(self.alerts), list(self.entries), dict(self.notices), dict(self.held))
+        return Tables(
+            dict(self.alerts),
+            list(self.entries),
+            dict(self.notices),
+            dict(self.held),
+            self.instructions.copy(),
+            self.quiet.copy(),
+        )
+
+
+def _dues(alert: Alert) -> list[datetime]:
+    return [*alert.timers.values(), *([alert.escalate_at] if alert.escalate_at else [])]
 
 
 class MemoryTransaction:
     def __init__(self, tables: Tables, leases: dict[str, datetime]) -> None:
         self._t = tables
         self._leases = leases
+
+    @property
+    def instructions(self) -> MemoryInstructions:
+        return MemoryInstructions(self._t.instructions, self._t.notices)
+
+    @property
+    def quiet(self) -> MemoryQuiet:
+        return MemoryQuiet(self._t.quiet, self._t.alerts)
 
     def alert(self, ident: str) -> Alert | None:
         return self._t.alerts.get(ident)
@@ -123,6 +148,14 @@ class MemoryLedger:
             self.tables = work
             self.transactions += 1
 
+    @property
+    def instructions(self) -> MemoryInstructions:
+        return MemoryInstructions(self.tables.instructions, self.tables.notices)
+
+    @property
+    def quiet(self) -> MemoryQuiet:
+        return MemoryQuiet(self.tables.quiet, self.tables.alerts)
+
     def now(self) -> datetime | None:
         return None
 
@@ -172,13 +205,13 @@ class MemoryLedger:
 
     def due_escalations(self, now: datetime, *, limit: int, lease: timedelta) -> list[str]:
         with self._lock:
-            due = [a for a in self.tables.alerts.values() if a.escalate_at is not None and a.escalate_at <= now]
+            due = [a for a in self.tables.alerts.values() if any(at <= now for at in _dues(a))]
             free = [a.id for a in due if self._leases.get(a.id, now) <= now][:limit]
             self._leases.update(dict.fromkeys(free, now + lease))
             return free
 
     def next_due(self) -> datetime | None:
-        times = [a.escalate_at for a in self.tables.alerts.values() if a.escalate_at is not None]
+        times = [at for a in self.tables.alerts.values() for at in _dues(a)]
         times += [n.due_at for n in self.tables.notices.values() if n.state is NoticeState.QUEUED]
         return min(times, default=None)
 
@@ -191,16 +224,29 @@ class MemoryLedger:
     def place_version(self) -> int:
         return self._registry.version
 
-    def replace_place(self, grids: Sequence[Grid], devices: Sequence[Device], people: Sequence[Person]) -> int:
+    def replace_place(
+        self,
+        grids: Sequence[Grid],
+        devices: Sequence[Device],
+        people: Sequence[Person],
+        duties: Sequence[Duty] = (),
+    ) -> int:
         version = self._registry.version + 1
-        self._registry = Registry(
-            {**self._registry.grids, **{g.code: g for g in grids}},
-            {**self._registry.devices, **{d.id: d for d in devices}},
-            version,
-        )
-        before = {p.id: p for some in self._roster.people.values() for p in some}
-        self._roster = Roster.of((before | {p.id: p for p in people}).values())
+        known, before = self._registry, self._roster
+        self._registry = Registry.of([*known.every_grid(), *grids], [*known.devices.values(), *devices], version)
+        said = {(line.person, line.kind) for line in duties}
+        kept = [line for line in before.book.lines() if (line.person, line.kind) not in said]
+        self._roster = Roster.of((dict(before.by_id) | {p.id: p for p in people}).values(), [*kept, *duties])
         return version
+
+    def unreachable(self, since: datetime) -> frozenset[str]:
+        last: dict[str, dict[bool, datetime]] = {}
+        for n in self.tables.notices.values():
+            failed = n.state is NoticeState.FAILED and "(tried " not in n.error
+            if n.created_at >= since and (failed or n.state in _HEARD):
+                of = last.setdefault(n.person, {})
+                of[failed] = max(of.get(failed, n.created_at), n.created_at)
+        return frozenset(p for p, at in last.items() if True in at and (False not in at or at[False] < at[True]))
 
     def note_unknown(self, heard: Sequence[UnknownDevice]) -> None:
         with self._lock:

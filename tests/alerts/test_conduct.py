@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.alert import Alert, Handling, NoticeState, Reason
-from alerts.commands import Acknowledge, Close, Dispatch, FalseAlarm, Handle, Reopen, Shown
+from alerts.commands import Acknowledge, Close, Dispatch, FalseAlarm, Handle, Reopen, Shown, Verify
 from alerts.conduct import TRIES, Conductor, UnknownAlert, UnknownNotice
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Conflict, Ledger
@@ -68,6 +68,7 @@ def test_both_ledgers_tell_the_same_story(tmp_path: Path) -> None:
         director.receipt(first.key, NoticeState.SENT, START, provider_id="SM1")
         director.answered(first.key, START, "1")
         director.command(fire.id, Handle("甲"), START)
+        director.command(fire.id, Verify("乙", "已到场看过", "带班"), START)
         director.command(fire.id, Close("甲", "扑灭"), START)
         alerts = sorted(ledger.stage_rows(START, START + timedelta(days=1)), key=lambda a: a.id)
         lines = [[(e.what, e.why, e.by) for e in ledger.timeline(a.id)] for a in alerts]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.alert import Alert, Entry, Handling, Notice, NoticeState, Reason
-from alerts.lifecycle import TABLE, Move, Why
+from alerts.commands import Move
 from alerts.notices import (
     MOVES,
     Telling,
@@ -24,6 +24,8 @@ from alerts.notices import (
     notice_key,
     place_name,
 )
+from alerts.outcome import Why
+from alerts.transitions import TABLE
 from alerts.words import LANGUAGES, load_words
 from ingest.events import Place
 from ingest.registry import Grid, GridLevel, Registry
@@ -96,7 +98,7 @@ def test_both_languages_have_every_reason_level_move_and_why() -> None:
         assert set(Level) == set(table["level"])
         assert set(Origin) == set(table["origin"])
         assert set(Why) <= set(table["why"]), set(Why) - set(table["why"])
-        assert {Handling.CLOSED, Handling.FALSE_ALARM, Handling.VOID} == set(table["outcome"])
+        assert {Handling.CLOSED, Handling.FALSE_ALARM, Handling.VOID, Handling.MERGED} == set(table["outcome"])
         assert set(NoticeState) <= set(table["what"])
 
 

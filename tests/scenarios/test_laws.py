@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from alerts.alert import Condition, Handling, NoticeState, Reason
-from alerts.commands import Acknowledge, Close, FalseAlarm, Handle
+from alerts.commands import Acknowledge, Close, FalseAlarm, Handle, Verify
 from alerts.lifecycle import NotAllowed
 from ingest.events import Mark, Place, Point
 from streams.signal import Level, Origin
@@ -111,7 +111,8 @@ def test_law_6_only_the_right_key_is_an_answer(digit: str) -> None:
 def test_law_6_everybody_who_was_told_hears_once_that_it_is_over() -> None:
     line = Line().signal(level="red").at(200)
     assert set(line.told()) >= {"leader1/sms", "worker1/sms", "head1/voice"}
-    line.say(Acknowledge("值班员")).say(Handle("值班员")).say(Close("值班员", "扑灭"))
+    line.say(Acknowledge("值班员")).say(Handle("网格长"))
+    line.say(Verify("值班员", "已到场看过", "带班")).say(Close("值班员", "扑灭"))
     assert sorted(line.told(Reason.RESOLVED)) == ["head1/sms", "leader1/sms", "worker1/sms"]
     assert all("处置完毕" in n.text for n in line.notices(Reason.RESOLVED))
 

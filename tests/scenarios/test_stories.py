@@ -31,7 +31,7 @@ def test_a_kitchen_fire_from_the_first_smoke_to_the_closed_case() -> None:
     quiet = line.told()
     line.at(40).signal("smoke-1", active=False, began=6).signal("cam-1", active=False, began=7, origin=Origin.CAMERA)
     assert (line.only().condition, line.only().handling) == (Condition.CLEARED, Handling.ACKNOWLEDGED)
-    line.at(60).say(Arrive("人leader1")).at(90).say(Handle("人leader1")).at(95).say(Verify("值班员"))
+    line.at(60).say(Arrive("人leader1")).at(90).say(Handle("人leader1")).at(95).say(Verify("值班员", "看过", "带班"))
     assert line.told() == quiet
     line.at(100).say(Close("值班员", "已扑灭"))
     assert sorted(line.told(Reason.RESOLVED)) == ["head1/sms", "leader1/sms"]
@@ -63,7 +63,7 @@ def test_two_fires_in_two_grids_are_two_cases_with_two_leaders() -> None:
 
 
 def test_a_fire_after_a_closed_fire_is_a_new_case() -> None:
-    line = Line().signal(level="red").at(60).say(Handle("甲")).say(Close("甲", "好"))
+    line = Line().signal(level="red").at(60).say(Handle("甲")).say(Verify("乙", "看过", "带班")).say(Close("甲", "好"))
     line.at(120).signal("smoke-1", "red")
     assert len({a.id for a in line.alerts()}) == 2
     assert line.alerts()[1].handling is Handling.NEW
@@ -103,7 +103,7 @@ def test_a_worker_that_was_away_for_an_hour_still_rings_for_what_it_missed() -> 
 
 
 def test_an_old_replayed_story_of_the_log_rings_nobody_a_second_time() -> None:
-    line = Line().signal(level="red").at(60).say(Handle("甲")).say(Close("甲", "好"))
+    line = Line().signal(level="red").at(60).say(Handle("甲")).say(Verify("乙", "看过", "带班")).say(Close("甲", "好"))
     story = [line.made(level="red", began=0), line.made(level="red", began=0, active=False)]
     before = (len(line.notices()), line.only().handling)
     line.at(4000).conductor.signals(story, line.now)

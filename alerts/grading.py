@@ -1,0 +1,38 @@
+"""A person says that it is worse, or less bad, than was thought (升级、降级)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from alerts.alert import Alert, Reason
+from alerts.commands import Grade, Move
+from alerts.escalation import ring
+from alerts.outcome import Cancel, NotAllowed, Outcome, Why
+from alerts.spoken import begun_again, line, said
+from alerts.timers import ACKNOWLEDGED, without
+from alerts.transitions import after, ask
+
+
+def grade(alert: Alert, command: Grade, now: datetime) -> Outcome:
+    """A higher level rings again (law 7), whoever says so. A lower one needs another's approval, and rings nobody.
+
+    The running chain goes on as it was when a level falls. Raises `NotAllowed` without a reason.
+    """
+    after(alert.id, alert.handling, command.move)
+    if command.level is alert.level:
+        return Outcome(alert)
+    falls = command.level.rank < alert.level.rank
+    ask(alert.id, alert.handling, command, approval=falls)
+    if falls:
+        lowered = said(alert, command, now, **{"from": alert.level})
+        return replace(lowered, alert=replace(lowered.alert, level=command.level))
+    if command.policy is None:
+        raise NotAllowed(f"there is no policy for {alert.kind}", handling=alert.handling, move=Move.GRADE)
+    work = replace(alert.work, rules=command.policy.rules_at(command.level), taken=None)
+    begun = replace(
+        without(alert, *ACKNOWLEDGED), level=command.level, handling=after(alert.id, alert.handling, Move.WORSEN),
+        stages=begun_again(alert), work=work,
+    )  # fmt: skip
+    bell = ring(begun, command.policy.chain(command.level), Reason.WORSE, now)
+    return bell.after(line(alert, command, now, **{"from": alert.level}), Cancel(Why.WORSE))

@@ -1,0 +1,57 @@
+"""What routing and receipts say about a case: who is being told, and what became of each notice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from alerts import evidence
+from alerts.alert import Alert, Entry, NoticeState, Reason
+from alerts.commands import Delivered, Told
+from alerts.escalation import RINGING, waits_for
+from alerts.outcome import Outcome, TellToldPeople, Why
+
+_STAGE_OF: Final = MappingProxyType({NoticeState.SENT: "sent_at", NoticeState.DELIVERED: "delivered_at"})
+_REACHED: Final = frozenset({NoticeState.SENT, NoticeState.DELIVERED, NoticeState.ANSWERED})
+_NO_CLIMB: Final = frozenset({Reason.RESOLVED, Reason.INSTRUCTION, Reason.REASSIGNED})
+
+
+def told(alert: Alert, event: Told, now: datetime) -> Outcome:
+    """Who is being told, and who was passed over and why. Where a step waits for everybody's answer, they are awaited from now on."""
+    skipped = tuple(
+        Entry(alert.id, now, "skipped", why=s.why, detail=MappingProxyType({"what": s.what})) for s in event.skipped
+    )
+    about: dict[str, Any] = {"reason": event.reason, "step": event.step}
+    if not event.told:
+        entry = Entry(alert.id, now, "not_told", why=Why.NOBODY, detail=MappingProxyType(about))
+        return Outcome(alert, (*skipped, entry))
+    about |= {"grid": event.grid, "told": event.told}
+    entry = Entry(alert.id, now, "told", why=event.reason, detail=MappingProxyType(about))
+    reached = alert.reached if event.reason in _NO_CLIMB else event.grid or alert.reached
+    stages = evidence.reach(alert.stages, now, "first_notice_at")
+    after = replace(alert, stages=stages, reached=reached)
+    rings = event.reason in RINGING and 0 <= event.step < len(alert.chain)
+    if rings and alert.chain[event.step].confirm_all:
+        asked = dict.fromkeys((*alert.work.awaited, *(person for person, _ in event.told)))
+        awaited = tuple(person for person in asked if person not in alert.work.confirmed)
+        after = replace(after, work=replace(alert.work, awaited=awaited))
+    return Outcome(after, (*skipped, entry))
+
+
+def delivered(alert: Alert, event: Delivered, now: datetime) -> Outcome:
+    """A notice moved. When nobody of the step can be reached any more, the next step is not waited for."""
+    notice = event.notice
+    detail = {"notice": notice.key, "person": notice.person, "channel": notice.channel, "reason": notice.reason}
+    detail |= {"error": event.error} if event.error else {}
+    entries = [Entry(alert.id, now, event.state, why=event.why, detail=MappingProxyType(detail))]
+    stage = "" if notice.reason is Reason.RESOLVED else _STAGE_OF.get(event.state, "")
+    fresh = stage not in {"", *alert.stages}
+    after = replace(alert, stages=evidence.reach(alert.stages, now, stage)) if fresh else alert
+    if event.state is NoticeState.FAILED and event.hopeless and waits_for(alert, notice, now):
+        after = replace(after, escalate_at=now)
+        hurried = MappingProxyType({"step": notice.step})
+        entries.append(Entry(alert.id, now, "hurried", why=Why.UNREACHABLE, detail=hurried))
+    late = alert.handling.over and event.state in _REACHED and notice.reason is not Reason.RESOLVED
+    return Outcome(after, tuple(entries), (TellToldPeople(alert.handling, notice.key),) if late else ())

@@ -1,0 +1,100 @@
+"""What people owe and did on a case, beside the alert itself. Only `alerts.lifecycle` makes new ones out of old ones (law 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from alerts.rules import NONE, Rules
+
+CALLERS: Final = 1000  # owed a word by one case; the next call opens a case of its own, so that nobody is forgotten
+RECENT: Final = 100  # instants of evidence that a chain's conditions can count
+
+
+class Finding(StrEnum):
+    """What a case turned out to be. It is what false-alarm rates are reckoned from."""
+
+    FOUNDED = "founded"
+    UNFOUNDED = "unfounded"
+    DUPLICATE = "duplicate"
+    NOT_RESPONSIBLE = "not_responsible"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who called about the case and is owed a word about its end. `call` is the identity of the call."""
+
+    call: str
+    at: datetime
+    told_at: datetime | None = None
+    by: str = ""
+    content: bool | None = None  # whether the caller was content; None when that was not said
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The bell as it was when somebody took the alert, so that a slip can be undone."""
+
+    by: str
+    at: datetime
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One case's work. Everything here has its lines on the timeline as well."""
+
+    rules: Rules = NONE
+    taken: Taken | None = None  # the acknowledgement that holds
+    handled_by: str = ""
+    normal_since: datetime | None = None  # when the last sensor returned to normal
+    bounces: int = 0  # how often it was returned
+    arbiter: str = ""  # the grid code of the level that must assign it for good
+    binding: bool = False  # it was assigned for good, and cannot be returned
+    callers: tuple[Caller, ...] = ()
+    merged_into: str = ""
+    merged_from: str = ""  # the handling it had before
+    merged: tuple[str, ...] = ()  # the cases that were taken in
+    awaited: tuple[str, ...] = ()  # people of a step whom everybody's yes is waited for
+    confirmed: tuple[str, ...] = ()
+    paused: bool = False  # the chain waits for a condition of its next step
+    recent: tuple[datetime, ...] = ()  # when evidence came, newest last
+    finding: str = ""
+
+    @property
+    def owed(self) -> tuple[Caller, ...]:
+        """Callers who have not been told yet."""
+        return tuple(caller for caller in self.callers if caller.told_at is None)
+
+    def heard(self, at: datetime) -> Work:
+        """With one more piece of evidence."""
+        return replace(self, recent=(*self.recent[-RECENT + 1 :], at))
+
+    def called(self, call: str, at: datetime) -> Work:
+        """With one more caller; the same call counts once."""
+        if any(caller.call == call for caller in self.callers):
+            return self
+        return replace(self, callers=(*self.callers, Caller(call, at)))
+
+
+EMPTY: Final = Work()
+_CODEC: Final = TypeAdapter(Work)
+
+
+def as_plain(work: Work) -> dict[str, Any]:
+    """The work as JSON values; what says nothing is left out."""
+    if work == EMPTY:
+        return {}
+    plain: dict[str, Any] = _CODEC.dump_python(work, mode="json", exclude_defaults=True)
+    return plain
+
+
+def of_plain(plain: dict[str, Any]) -> Work:
+    """The work in JSON values. Keys that a later version wrote are passed over."""
+    return _CODEC.validate_python(plain) if plain else EMPTY
