@@ -102,7 +102,7 @@ def episode(alert: Alert) -> str:
 
 def place_name(registry: Registry, grid: str, unknown: str) -> str:
     """The name of a grid with what it lies in, up to the township; the highest levels are cut when it grows too long."""
-    line = registry.ancestors(grid)
+    line = registry.line(grid)
     if not line:
         return unknown
     names: list[str] = []

@@ -86,11 +86,7 @@ def turns_of(roster: Roster, code: str, moment: Moment) -> tuple[Turn, ...]:
 
 def line_of(registry: Registry, code: str, moment: Moment = ANY) -> tuple[Grid, ...]:
     """The levels at and above a grid, lowest first: of the time of the event, else of now, else the last there were."""
-    for at in (moment.event_at, moment.now, None):
-        if line := registry.ancestors(code, at):
-            return line
-    last = registry.times.get(code, ())
-    return registry.ancestors(code, last[0].valid_from) or last[:1] if last else ()
+    return registry.line(code, moment.event_at, moment.now)
 
 
 def route(registry: Registry, roster: Roster, grid: str, *, above: str = "", moment: Moment = ANY) -> Route:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from ingest.events import CODE_LENGTH, InvalidEvent, Place, Point
 
@@ -65,6 +66,9 @@ class Grid:
     def in_force(self, at: datetime) -> bool:
         """Whether the tree has it at an instant."""
         return (self.valid_from is None or self.valid_from <= at) and (self.valid_to is None or at < self.valid_to)
+
+
+_MOMENT: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,15 @@ class Registry:
             found.append(grid)
             code = grid.parent
         return tuple(found)
+
+    def line(self, code: str, *instants: datetime | None) -> tuple[Grid, ...]:
+        """`ancestors` at the first of the instants at which the grid is in force, else as it is looked at, else when it was last."""
+        for at in (*instants, None):
+            if found := self.ancestors(code, at):
+                return found
+        last = self.times.get(code, ())
+        ends = last[0].valid_to - _MOMENT if last and last[0].valid_to is not None else None
+        return self.ancestors(code, ends) if ends is not None else last[:1]
 
     def township_of(self, code: str, at: datetime | None = None) -> str:
         """The township (or, in a tree without townships, the top) that a grid belongs to; empty for an unknown code."""

@@ -125,3 +125,11 @@ def test_of_two_grids_of_one_code_and_one_beginning_the_later_counts() -> None:
 def test_a_grid_with_impossible_dates_cannot_be(sentence: str, dates: dict[str, datetime], said: str) -> None:
     with pytest.raises(InvalidEvent, match=said):
         Grid("G", sentence, GridLevel.GRID, **dates)
+
+
+def test_the_line_of_a_grid_that_is_no_more_is_the_one_it_had_last() -> None:
+    seen = DATED.at(day(20))
+    assert [g.code for g in seen.line("X", day(20))] == ["X", "V1"]
+    assert [g.code for g in seen.line("G", day(3), day(20))] == ["G", "V1"]
+    assert [g.code for g in seen.line("G")] == ["G", "V2"]
+    assert seen.line("nowhere", day(1)) == ()
