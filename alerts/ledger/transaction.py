@@ -18,7 +18,9 @@ from sqlalchemy import ColumnElement, Connection, bindparam, select
 from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.ledger import tables
 from alerts.ledger.bulk import ROW_KEY, Bulks
+from alerts.ledger.instructions import SqlInstructionWriter
 from alerts.ledger.port import Conflict
+from alerts.ledger.quiet import SqlQuietWriter
 from alerts.ledger.rows import alert_of, alert_row, cells_around, entry_row, notice_of, notice_row
 from ingest.events import Place
 
@@ -171,6 +173,15 @@ class SqlTransaction:
 
     def append(self, entries: Sequence[Entry]) -> None:
         self._entries += [entry_row(entry) for entry in entries]
+
+    @property
+    def quiet(self) -> SqlQuietWriter:
+        return SqlQuietWriter(self._connection, self._bulks)
+
+    @property
+    def instructions(self) -> SqlInstructionWriter:
+        self._flush()
+        return SqlInstructionWriter(self._connection, self._bulks)
 
     def _flush(self) -> None:
         """Write what was gathered; afterwards the database knows all that this transaction has said."""
