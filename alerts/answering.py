@@ -7,8 +7,9 @@ from datetime import datetime
 from types import MappingProxyType
 
 from alerts.alert import Alert, Entry, Handling, Reason
-from alerts.commands import Acknowledge, Move, Undo
+from alerts.commands import Acknowledge, Undo
 from alerts.escalation import advance, ring
+from alerts.moves import Move
 from alerts.outcome import Cancel, NotAllowed, Outcome, Why
 from alerts.rules import seconds
 from alerts.spoken import line, said

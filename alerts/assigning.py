@@ -9,7 +9,8 @@ from typing import Final
 
 from alerts.alert import Alert, Entry, Reason
 from alerts.answering import held
-from alerts.commands import Dispatch, GiveBack, Move
+from alerts.commands import Dispatch, GiveBack
+from alerts.moves import Move
 from alerts.outcome import Effect, NotAllowed, NotifyAbove, NotifyPerson, Outcome, Why
 from alerts.rules import seconds
 from alerts.spoken import said

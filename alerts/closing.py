@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Final
 
 from alerts.alert import Alert, Condition, Entry, Handling, Reason, Step
-from alerts.commands import CallBack, Close, FalseAlarm, Handle, Move, Rate, Reopen, Verify, Void
+from alerts.commands import CallBack, Close, FalseAlarm, Handle, Rate, Reopen, Verify, Void
 from alerts.escalation import ring
+from alerts.moves import Move
 from alerts.outcome import NotAllowed, Outcome, Why
 from alerts.rules import seconds
 from alerts.spoken import begun_again, line, said

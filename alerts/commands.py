@@ -3,47 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import ClassVar
 
 from alerts.alert import Alert, Notice, NoticeState, Reason
+from alerts.clock_commands import Agree, Extend, Pause, Resume
+from alerts.moves import Move
 from alerts.policy import Policy
 from alerts.work import Caller, Finding
 from streams.signal import Level, Signal
-
-
-class Move(StrEnum):
-    """Everything the table of transitions knows."""
-
-    ACKNOWLEDGE = "acknowledge"
-    DISPATCH = "dispatch"
-    ACCEPT = "accept"
-    ARRIVE = "arrive"
-    HANDLE = "handle"
-    VERIFY = "verify"
-    CLOSE = "close"
-    RATE = "rate"
-    FALSE_ALARM = "false_alarm"
-    VOID = "void"
-    REOPEN = "reopen"
-    CONTACT = "contact"
-    NOTE = "note"
-    SHOW = "show"
-    UNDO = "undo"  # an acknowledgement was a slip
-    GIVE_BACK = "give_back"
-    CALL_BACK = "call_back"
-    COMPLAIN = "complain"  # whoever called is not content with the result
-    GRADE = "grade"
-    MERGE = "merge"
-    SPLIT = "split"
-    TAKE_IN = "take_in"  # another case was merged into this one, or split off again
-    FOLLOW = "follow"  # the case it was merged into is over
-    EXPIRE = "expire"  # an acknowledgement that nothing followed
-    JOIN = "join"  # more evidence, not worse
-    WORSEN = "worsen"  # the level rose
-    RETURN = "return"  # it came back after it had been handled and had been over
-    CLEAR = "clear"
-    ESCALATE = "escalate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +238,10 @@ Command = (
     | Reopen
     | Note
     | Shown
+    | Pause
+    | Resume
+    | Extend
+    | Agree
 )
 
 

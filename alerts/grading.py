@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from alerts.alert import Alert, Reason
-from alerts.commands import Grade, Move
+from alerts.commands import Grade
 from alerts.escalation import ring
+from alerts.moves import Move
 from alerts.outcome import Cancel, NotAllowed, Outcome, Why
 from alerts.spoken import begun_again, line, said
 from alerts.timers import ACKNOWLEDGED, without

@@ -8,8 +8,9 @@ from typing import Any
 
 from alerts import evidence
 from alerts.alert import Alert, Condition, Handling, Reason
-from alerts.commands import Move, Raised
+from alerts.commands import Raised
 from alerts.escalation import ring
+from alerts.moves import Move
 from alerts.outcome import Cancel, Outcome, Why
 from alerts.spoken import begun_again
 from alerts.timers import ACKNOWLEDGED, without

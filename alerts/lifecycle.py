@@ -32,7 +32,6 @@ from alerts.commands import (
     LetGo,
     Merge,
     Missed,
-    Move,
     Raised,
     Rate,
     Reopen,
@@ -44,6 +43,7 @@ from alerts.commands import (
     Verify,
     Void,
 )
+from alerts.moves import Move
 from alerts.outcome import NotAllowed, Outcome
 from alerts.spoken import said
 from alerts.transitions import TABLE

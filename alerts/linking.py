@@ -12,8 +12,9 @@ from typing import Any
 
 from alerts import evidence
 from alerts.alert import Alert, Condition, Entry, Handling, Reason
-from alerts.commands import Follow, LetGo, Merge, Move, Split, TakeIn
+from alerts.commands import Follow, LetGo, Merge, Split, TakeIn
 from alerts.escalation import ring
+from alerts.moves import Move
 from alerts.outcome import Cancel, NotAllowed, Outcome, Why
 from alerts.spoken import begun_again, line, said
 from alerts.transitions import after

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from alerts.alert import Alert, Entry, Handling, Reason
-from alerts.commands import Move
+from alerts.moves import Move
 
 
 class Why(StrEnum):

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from alerts import evidence
 from alerts.alert import Alert, Entry, Handling
-from alerts.commands import Command, Move
+from alerts.commands import Command
+from alerts.moves import Move
 from alerts.outcome import Cancel, Cascade, Effect, Outcome, TellToldPeople
 from alerts.timers import ACKNOWLEDGED, without
 from alerts.transitions import after

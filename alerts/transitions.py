@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import Final
 
 from alerts.alert import OVER, Handling
-from alerts.commands import Command, Move
+from alerts.commands import Command
+from alerts.moves import Move
 from alerts.outcome import NotAllowed
 
 _H = Handling

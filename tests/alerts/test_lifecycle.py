@@ -29,7 +29,6 @@ from alerts.commands import (
     Grade,
     Handle,
     Merge,
-    Move,
     Note,
     Raised,
     Rate,
@@ -41,6 +40,7 @@ from alerts.commands import (
     Void,
 )
 from alerts.lifecycle import step
+from alerts.moves import Move
 from alerts.outcome import Cancel, NotAllowed, Notify, NotifyPerson, TellToldPeople
 from alerts.policy import load_policies
 from alerts.transitions import NEEDS, TABLE, Role, allowed, diagram, needs

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.alert import Alert, Entry, Handling, Notice, NoticeState, Reason
-from alerts.commands import Move
+from alerts.moves import Move
 from alerts.notices import (
     MOVES,
     Telling,
