@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from alerts import canary
-from alerts.alert import Alert, NoticeState
+from alerts.alert import Alert, Notice, NoticeState
 from alerts.candidates import Candidates
 from alerts.commands import (
     Acknowledge,
@@ -33,6 +33,9 @@ from alerts.commands import (
 )
 from alerts.docket import Docket
 from alerts.identity import alert_id, identity
+from alerts.instructed import Speaker, no_link
+from alerts.instructing import Instructor
+from alerts.instructions import part_of
 from alerts.ledger.port import Conflict, Ledger
 from alerts.outcome import NotAllowed, Why
 from alerts.policy import Policies
@@ -75,6 +78,7 @@ class Conductor:
         words: Words,
         channels: tuple[str, ...],
         language: str = "zh",
+        link: Callable[[str, str], str] = no_link,
     ) -> None:
         self._ledger = ledger
         self._policies = policies
@@ -83,6 +87,8 @@ class Conductor:
         self._words = words
         self._channels = channels
         self._language = language
+        speaker = Speaker(words, channels, language, link)
+        self.instructor = Instructor(ledger, policies.instructions, registry=registry, roster=roster, speaker=speaker)
 
     def signals(self, batch: Sequence[Signal], now: datetime) -> list[Alert]:
         """Conduct signals in their order, all in one transaction; returns the alerts that changed.
@@ -123,15 +129,32 @@ class Conductor:
         self, notice_key: str, state: NoticeState, now: datetime, *, provider_id: str = "", error: str = ""
     ) -> None:
         """A notice moved on its way. Late and repeated receipts change nothing. Raises `UnknownNotice`."""
-        self._transact(now, lambda docket: _receipt(docket, notice_key, state, provider_id, error))
 
-    def answered(self, notice_key: str, now: datetime, digit: str) -> Alert:
-        """The person on the telephone pressed a key: 1 takes the alert and silences its bell.
+        def take(docket: Docket) -> None:
+            notice = _notice(docket, notice_key)
+            if part_of(notice.alert)[0]:
+                self.instructor.moved(docket.tx, notice, state, now, provider_id=provider_id, error=error)
+            else:
+                _receipt(docket, notice, state, provider_id, error)
 
-        Any other key only proves that somebody was there. Raises `UnknownNotice`.
+        self._transact(now, take)
+
+    def answered(self, notice_key: str, now: datetime, digit: str) -> Alert | None:
+        """The person on the telephone pressed a key: 1 takes the alert and silences its bell, or accepts the instruction.
+
+        Any other key only proves that somebody was there. The alert, None for an instruction. Raises `UnknownNotice`.
         """
-        alert, saved = self._transact(now, lambda docket: _answered(docket, notice_key, digit))
-        return next((a for a in saved if a.id == alert.id), alert)
+        state = NoticeState.ANSWERED if digit == ACCEPT_DIGIT else NoticeState.DELIVERED
+
+        def take(docket: Docket) -> Alert | None:
+            notice = _notice(docket, notice_key)
+            if not part_of(notice.alert)[0]:
+                return _answered(docket, notice, state)
+            self.instructor.moved(docket.tx, notice, state, now)
+            return None
+
+        alert, saved = self._transact(now, take)
+        return next((a for a in saved if alert is not None and a.id == alert.id), alert)
 
     def _transact(self, now: datetime, work: Callable[[Docket], T]) -> tuple[T, list[Alert]]:
         teller = Teller(self._registry(), self._roster(), self._words, self._channels, self._language)
@@ -270,21 +293,23 @@ def _set_right(docket: Docket, *, ids: Sequence[str]) -> None:
         docket.apply(alert, Missed())
 
 
-def _receipt(docket: Docket, key: str, state: NoticeState, provider_id: str, error: str) -> None:
+def _notice(docket: Docket, key: str) -> Notice:
     notice = docket.tx.notice(key)
     if notice is None:
-        raise UnknownNotice(f"there is no notice {key}; the receipt is for something else")
+        raise UnknownNotice(f"there is no notice {key}; what came is about something else")
+    return notice
+
+
+def _receipt(docket: Docket, notice: Notice, state: NoticeState, provider_id: str, error: str) -> None:
     hopeless = state is NoticeState.FAILED and docket.hopeless(notice)
     why = Why.PROVIDER if state in {NoticeState.FAILED, NoticeState.DELIVERED} else ""
     docket.move(notice, state, Delivered(notice, state, why, error, hopeless), provider_id=provider_id)
 
 
-def _answered(docket: Docket, key: str, digit: str) -> Alert:
-    notice = docket.tx.notice(key)
-    alert: Any = docket.get(notice.alert) if notice else None
-    if notice is None or alert is None:
-        raise UnknownNotice(f"there is no notice {key}; the answer is for something else")
-    state = NoticeState.ANSWERED if digit == ACCEPT_DIGIT else NoticeState.DELIVERED
+def _answered(docket: Docket, notice: Notice, state: NoticeState) -> Alert:
+    alert = docket.get(notice.alert)
+    if alert is None:
+        raise UnknownNotice(f"the notice {notice.key} has no alert; the answer is for something else")
     told = docket.move(notice, state, Delivered(notice, state, Why.PROVIDER)) or alert
     if state is not NoticeState.ANSWERED or told.handling.over:
         return told

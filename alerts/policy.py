@@ -21,6 +21,8 @@ from alerts.alert import Step
 from alerts.clock_policy import ClockPolicy, ClockTable
 from alerts.quiet.policy import QuietTable
 from alerts.quiet.verdict import QuietPolicy
+from alerts.reminding import SHIPPED as INSTRUCTIONS
+from alerts.reminding import InstructionRules, InstructionsTable
 from alerts.rules import NONE, Rules, RulesTable
 from alerts.work import RECENT
 from streams.canary import KIND as CANARY
@@ -105,6 +107,7 @@ class Policies:
     default: Policy
     targets: Mapping[Level, Target] = field(default_factory=lambda: MappingProxyType({}))
     quiet: QuietPolicy = field(default_factory=QuietPolicy)
+    instructions: InstructionRules = INSTRUCTIONS
 
     def policy(self, kind: str) -> Policy:
         """The policy of a kind; a kind that the file does not name gets the default one. The canary's is built in."""
@@ -216,6 +219,7 @@ class _File(_Table):
     targets: dict[Level, _Target] = {}
     clocks: ClockTable = ClockTable()
     quiet: QuietTable = QuietTable()
+    instructions: InstructionsTable = InstructionsTable()
 
     @model_validator(mode="after")
     def _red_rings(self) -> _File:
@@ -244,7 +248,8 @@ class _File(_Table):
         kinds = {kind: self.policy(kind, table) for kind, table in self.kinds.items()}
         targets = {level: Target(**table.model_dump()) for level, table in self.targets.items()}
         default = self.policy("default", _Kind())
-        return Policies(self.version, MappingProxyType(kinds), default, MappingProxyType(targets), self.quiet.value())
+        rest = (self.quiet.value(), self.instructions.value())
+        return Policies(self.version, MappingProxyType(kinds), default, MappingProxyType(targets), *rest)
 
 
 def parse_policies(text: str, name: str = "policies.toml") -> Policies:
