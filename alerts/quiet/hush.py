@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 
 class Quiet(StrEnum):
@@ -36,3 +37,18 @@ class Rehearsal:
     name: str
     people: tuple[str, ...]
     until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What an alert remembers of its bell being kept shut, or rung as a drill: `why` is a `Quiet` or `drill`, `ring` what it would have
+    been told as.
+    """
+
+    why: str
+    id: str
+    until: datetime
+    ring: str = ""
+
+
+DRILL: Final = "drill"

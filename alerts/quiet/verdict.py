@@ -12,14 +12,12 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from alerts.quiet.bell import Bell
-from alerts.quiet.drill import Drill
+from alerts.quiet.book import QuietBook
 from alerts.quiet.flapping import Flap, Limits, calm_at, flap_key
 from alerts.quiet.grouping import Timing
 from alerts.quiet.hours import Hours
 from alerts.quiet.hush import Hush, Quiet, Rehearsal
 from alerts.quiet.inhibition import Rule, inhibitor
-from alerts.quiet.maintenance import Window
-from alerts.quiet.silence import Silence
 from alerts.quiet.terms import Lengths
 from streams.signal import Level
 
@@ -34,15 +32,6 @@ class QuietPolicy:
     recheck: timedelta = timedelta(minutes=2)
     groups: Mapping[Level, Timing] = field(default_factory=lambda: MappingProxyType({}))
     hours: Hours = field(default_factory=Hours)
-
-
-@dataclass(frozen=True, slots=True)
-class QuietBook:
-    """Every silence, window and drill that is not over."""
-
-    silences: tuple[Silence, ...] = ()
-    windows: tuple[Window, ...] = ()
-    drills: tuple[Drill, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
