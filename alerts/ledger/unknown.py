@@ -54,7 +54,7 @@ def adopt(connection: Connection, device: Device) -> int:
         raise NotAdopted(
             f"{device.id} is enrolled already ({enrolled.kind} in grid {enrolled.grid or '–'}): change it with `tocsin import`"
         )
-    if connection.execute(select(tables.grid.c.code).where(tables.grid.c.code == device.grid)).first() is None:
+    if not place.knows(connection, device.grid):
         raise NotAdopted(f"there is no grid {device.grid!r}: name one that `tocsin import --grids` has brought")
     connection.execute(delete(_TABLE).where(_U.device == device.id))
     return place.put(connection, (), (device,), ())

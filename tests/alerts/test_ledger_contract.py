@@ -18,10 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerts.alert import Alert, Condition, Entry, Handling, Notice, NoticeState, Reason, Step
+from alerts.duty import Duty, DutyKind
 from alerts.ledger import open_ledger
 from alerts.ledger.port import BadCursor, Conflict, Filter, Ledger, LedgerUnavailable, NotAdopted
 from alerts.ledger.rows import alert_of, alert_row, cell, cells_around
-from alerts.roster import Person
+from alerts.roster import Part, Person, Roster
 from ingest.events import Mark, Place, Point
 from ingest.registry import Device, Grid, GridLevel
 from ingest.unknown import UnknownDevice
@@ -425,6 +426,62 @@ def test_a_place_is_put_in_force_and_nothing_is_deleted(ledger: Ledger) -> None:
     assert registry.grids == {"t1": town, "g1": changed}
     assert registry.devices == {"d1": smoke, "d2": silent}
     assert ledger.roster().at("g1") == (deputy, leader)
+
+
+
+def test_a_grid_of_every_time_is_kept_and_each_is_updated_by_itself(ledger: Ledger) -> None:
+    ring = ((120.0, 30.0), (120.1, 30.0), (120.1, 30.1), (120.0, 30.0))
+    old = Grid("g1", "旧", GridLevel.GRID, "t1", (ring,), valid_to=NOW)
+    new = Grid("g1", "新", GridLevel.GRID, "t2", (), valid_from=NOW, valid_to=NOW + 9 * SECOND)
+    ledger.replace_place([replace(old, valid_to=None), Grid("g2", "二", GridLevel.GRID)], [], [])
+    ledger.replace_place([old, replace(new, name="笔误")], [], [])
+    ledger.replace_place([new], [], [])
+    registry = ledger.registry()
+    assert registry.times == {"g1": (new, old)}
+    assert [registry.grid("g1", NOW + n * SECOND) for n in (-1, 0, 9)] == [old, new, None]
+    assert registry.at(NOW - SECOND).grids["g2"].dated is False
+
+
+def test_a_device_may_be_adopted_into_a_grid_that_has_a_beginning(ledger: Ledger) -> None:
+    ledger.replace_place([Grid("g9", "九", GridLevel.GRID, valid_from=NOW)], [], [])
+    ledger.adopt(Device("u9", "smoke", grid="g9"))
+    assert ledger.registry().devices["u9"].grid == "g9"
+
+
+def test_duties_take_the_place_of_those_of_the_same_person_and_kind(ledger: Ledger) -> None:
+    people = [Person("p1", "张三", "+8610000001", "leader", "g1", part=Part.DEPUTY), Person("p2", "李", "+86100", "w", "g1")]
+    night = Duty(DutyKind.SHIFT, "p1", (1, 7), 1320, 360, NOW, NOW + 9 * SECOND)
+    leave = Duty(DutyKind.ABSENT, "p1", since=NOW, until=NOW + SECOND)
+    swap = Duty(DutyKind.STAND_IN, "p2", since=NOW, instead_of="p1")
+    here = Duty(DutyKind.OVERRIDE, "p2", grid="g1", until=NOW)
+    ledger.replace_place([], [], people, [night, leave, swap, here])
+    assert ledger.roster() == Roster.of(people, [night, leave, swap, here])
+    day = replace(night, start=480, end=1080)
+    assert ledger.replace_place([], [], [], [day, day]) == 2
+    assert ledger.roster() == Roster.of(people, [day, leave, swap, here])
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said", "gone"),
+    [
+        ("what the provider could not deliver proves it", [(0, "failed", "")], True),
+        ("a try that is too old proves nothing", [(-9, "failed", "")], False),
+        ("a provider who was away proves nothing", [(0, "failed", "timeout (tried 8 times)")], False),
+        ("another channel that left with it does", [(0, "failed", ""), (0, "sent", "")], False),
+        ("and so does a later notice", [(0, "failed", ""), (1, "delivered", "")], False),
+        ("an earlier one does not", [(0, "answered", ""), (1, "failed", "")], True),
+        ("one that waits says nothing", [(0, "failed", ""), (1, "queued", "")], True),
+    ],
+)
+def test_who_cannot_be_reached_is_known_from_the_outbox(
+    ledger: Ledger, sentence: str, said: list[tuple[int, str, str]], gone: bool
+) -> None:
+    made = [
+        notice(f"n{i}", person="p1", created_at=NOW + at * SECOND, state=NoticeState(state), error=error)
+        for i, (at, state, error) in enumerate(said)
+    ]
+    queue(ledger, *made, notice("other", person="p2", state=NoticeState.DELIVERED))
+    assert ledger.unreachable(NOW - 5 * SECOND) == ({"p1"} if gone else set()), sentence
 
 
 def stranger(device: str = "u1", last: int = 0, **but: object) -> UnknownDevice:
