@@ -27,6 +27,8 @@ _NAMES: Final = {
 }
 _SAID: Final = {Kind.ALARM: 1.0, Kind.CLEAR: 0.0, Kind.FAULT: 1.0, Kind.TEST: 1.0, Kind.NOTICE: 1.0}
 _STANDS: Final = {Kind.ONLINE: Standing.ONLINE, Kind.HEARTBEAT: Standing.ONLINE, Kind.OFFLINE: Standing.OFFLINE}
+_SINGLE: Final = frozenset({*_STANDS, Kind.SIGHTING, Kind.CALL, Kind.ORDER})  # what becomes a claim of its own
+_NO_READING: Final = _SINGLE | {Kind.REGISTER}
 _LONGEST: Final = 4000
 # An order in one of these states is over with its unit: it is no call any more.
 _DONE: Final = frozenset({"closed", "handled", "visited", "pending_visit", "pending_close", "rejected", "replied"})
@@ -34,7 +36,10 @@ _DONE: Final = frozenset({"closed", "handled", "visited", "pending_visit", "pend
 
 def claims(settled: Sequence[Settled]) -> tuple[Claim, ...]:
     """What the observations of one message claim; those that cannot be placed in a reading are faults."""
-    return (*_measured(settled), *(claim for one in settled for claim in _single(one)))
+    return (
+        *_measured(settled),
+        *(claim for one in settled if one.observation.kind in _SINGLE for claim in _single(one)),
+    )
 
 
 def _measured(settled: Iterable[Settled]) -> Iterator[Claim]:
@@ -51,7 +56,7 @@ def _measured(settled: Iterable[Settled]) -> Iterator[Claim]:
 
 def _origin(one: Settled) -> tuple[str, str, datetime, Point | None, Mark]:
     said = one.observation
-    marks = one.marks | (Mark.TEST if said.kind is Kind.TEST else Mark.NONE)
+    marks = one.marks | Mark.TEST if said.kind is Kind.TEST else one.marks
     return said.device, printable(said.gateway), one.observed_at, said.point, marks
 
 
@@ -67,16 +72,12 @@ def _name(one: Settled) -> str:
 def _number(one: Settled) -> float | None:
     """The reading's value, or None when the observation is none. A bad value is not kept as if it were one."""
     said = one.observation
-    if said.kind in _STANDS or said.kind in {Kind.SIGHTING, Kind.CALL, Kind.ORDER, Kind.REGISTER}:
-        return None
-    if said.quality is Quality.BAD:
+    if said.kind in _NO_READING or said.quality is Quality.BAD:
         return None
     if said.kind in _SAID:
         told = said.value
         return _SAID[said.kind] if isinstance(told, str) or told is None else float(told)
-    if isinstance(said.value, bool | int | float):
-        return float(said.value)
-    return None
+    return float(said.value) if isinstance(said.value, int | float) else None  # a boolean is an int
 
 
 def _single(one: Settled) -> Iterator[Claim]:

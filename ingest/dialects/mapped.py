@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,13 +25,19 @@ from ingest.dialects.claims import (
     Stood,
     TimeForm,
     Unreadable,
-    instant,
     read_json,
 )
+from ingest.dialects.compiled import Careful, below, careful, clock_of, steps_of, under
+from ingest.dialects.making import maker
 from ingest.dialects.native import is_metric
 from ingest.events import Mark, Standing
 
 _ABSENT: Final = object()
+_MOST_TOPICS: Final = 16_384  # whose meaning a profile remembers
+_LONGEST_TOPIC: Final = 256  # characters of one that is remembered
+_METRICS, _PRESENCE, _NOTHING, _OTHERS = range(4)  # what a topic means to a profile
+_MEASURED: Final = maker(Measured)
+_UNMARKED, _TEST = Mark.NONE, Mark.TEST
 
 
 class ProfileError(ValueError):
@@ -94,6 +101,10 @@ class Profile(_Strict):
         return self
 
 
+_Way = tuple[int, str, str | None]
+_Rule = tuple[str, str, float, float, Careful | None, FieldRule]
+
+
 class _File(_Strict):
     profile: tuple[Profile, ...] = ()
 
@@ -137,9 +148,8 @@ def pattern_of(template: str) -> re.Pattern[str]:
 
 
 def at_pointer(body: object, pointer: str) -> Any:
-    """What stands at a JSON pointer (RFC 6901), or `_ABSENT`."""
-    for raw in pointer.split("/")[1:]:
-        key = raw.replace("~1", "/").replace("~0", "~")
+    """What stands at a JSON pointer, or `_ABSENT`."""
+    for key in steps_of(pointer):
         if isinstance(body, Mapping) and key in body:
             body = body[key]
         elif isinstance(body, list) and key.isdecimal() and int(key) < len(body):
@@ -150,56 +160,90 @@ def at_pointer(body: object, pointer: str) -> Any:
 
 
 class Mapped:
-    """The dialect of one profile."""
+    """The dialect of one profile. What a topic means is found once and remembered."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self._topic = pattern_of(profile.topic)
         self._ignored = tuple(pattern_of(t) for t in profile.ignore)
         self._presence = pattern_of(profile.presence.topic) if profile.presence is not None else None
+        self._ways: dict[str, _Way] = {}
+        self._rules = tuple(_compiled(rule) for rule in profile.metrics)
+        self._time, *rest = steps_of(profile.time.pointer) or ("",)
+        self._time_rest, self._when = tuple(rest), clock_of(profile.time.forms if self._time else (TimeForm.NONE,))
+        self._test = steps_of(profile.test)
 
     def source(self, topic: str) -> str | None:
-        for pattern in (self._presence, *self._ignored, self._topic):
-            if pattern is not None and (found := pattern.fullmatch(topic)):
-                return found.groupdict().get("gateway") or self.profile.gateway or self.profile.name
-        return None
+        return (self._ways.get(topic) or self._way(topic))[2]
 
     def read(self, topic: str, payload: bytes) -> tuple[Claim, ...]:
-        gateway = self.source(topic) or self.profile.name
-        if self._presence is not None and (found := self._presence.fullmatch(topic)):
-            return (self._stood(found["device"], gateway, payload),)
-        if any(p.fullmatch(topic) for p in self._ignored):
+        means, device, gateway = self._ways.get(topic) or self._way(topic)
+        if means == _METRICS:
+            return self._measured(device, gateway or "", read_json(payload))
+        if means == _PRESENCE:
+            return (self._stood(device, gateway or "", payload),)
+        if means == _NOTHING:
             return ()
-        found = self._topic.fullmatch(topic)
-        if found is None:
-            raise Unreadable(Reason.UNKNOWN_TOPIC, f"not a topic of profile {self.profile.name}")
-        return self._measured(found["device"], gateway, read_json(payload))
+        raise Unreadable(Reason.UNKNOWN_TOPIC, f"not a topic of profile {self.profile.name}")
 
-    def _measured(self, device: str, gateway: str, body: object) -> tuple[Claim, ...]:
-        profile = self.profile
+    def _way(self, topic: str) -> _Way:
+        """What a topic means, of which device, and who speaks there: nobody on another's topic."""
+        way: _Way = (_OTHERS, "", None)
+        patterns = ((_PRESENCE, self._presence), *((_NOTHING, p) for p in self._ignored), (_METRICS, self._topic))
+        for means, pattern in patterns:
+            if pattern is not None and (found := pattern.fullmatch(topic)):
+                named = found.groupdict()
+                way = (
+                    means,
+                    named.get("device") or "",
+                    named.get("gateway") or self.profile.gateway or self.profile.name,
+                )
+                break
+        if len(topic) <= _LONGEST_TOPIC:  # whoever may publish may make up topics: what is remembered is bounded
+            if len(self._ways) >= _MOST_TOPICS:
+                self._ways.clear()
+            self._ways[topic] = way
+        return way
+
+    def _measured(self, device: str, gateway: str, body: Any) -> tuple[Claim, ...]:
         values: list[tuple[str, float]] = []
         faults: list[Claim] = []
-        for rule in profile.metrics:
-            value = at_pointer(body, rule.pointer)
-            if value is _ABSENT or value is None:
+        at = body.get if body.__class__ is dict else partial(under, body)
+        for head, metric, scale, offset, care, rule in self._rules:
+            value, number = at(head), None
+            if value is None:
                 continue
-            number = _number(value, rule)
-            if number is None or not is_metric(rule.metric):
-                detail = f"{rule.pointer} is {str(value)[:60]!r}, neither a number nor one of {sorted(rule.words)}"
-                faults.append(Fault(Reason.BAD_VALUE, detail))
+            if care is not None:
+                value, number = care(value)
+                if value is None:
+                    continue
+            elif value is True:
+                number = 1.0
+            elif value is False:
+                number = 0.0
             else:
-                values.append((rule.metric, number))
+                try:
+                    number = value * scale + offset
+                except TypeError:  # a text, a list or an object where a number should be
+                    number = None
+            if number is None:
+                faults.append(_fault(value, rule))
+            else:
+                values.append((metric, number))
         if not values:
             return tuple(faults)  # a message without any of our metrics was understood and says nothing
-        given = at_pointer(body, profile.time.pointer) if profile.time.pointer else None
-        at = instant(None if given is _ABSENT else given, *profile.time.forms)
-        marks = Mark.TEST if profile.test and at_pointer(body, profile.test) is True else Mark.NONE
-        return (Measured(device, tuple(values), gateway, at, marks=marks), *faults)
+        written = at(self._time)
+        when = self._when(below(written, self._time_rest)) if written is not None else None
+        marks = _TEST if self._test and below(body, self._test) is True else _UNMARKED
+        claim = _MEASURED(device, tuple(values), gateway, when, None, marks)
+        return (claim, *faults) if faults else (claim,)
 
     def _stood(self, device: str, gateway: str, payload: bytes) -> Stood:
         rule = self.profile.presence
-        if rule is None:
-            raise Unreadable(Reason.UNKNOWN_TOPIC, f"profile {self.profile.name} has no presence")
+        if rule is None or not device:
+            raise Unreadable(
+                Reason.UNKNOWN_TOPIC, f"profile {self.profile.name} names no device whose presence this is"
+            )
         word = payload.decode("utf-8", errors="replace").strip().strip('"')
         if rule.pointer and payload.lstrip()[:1] == b"{":
             word = str(at_pointer(read_json(payload), rule.pointer))
@@ -210,15 +254,19 @@ class Mapped:
         raise Unreadable(Reason.BAD_VALUE, f"{word[:40]!r} is neither online nor offline")
 
 
-def _number(value: object, rule: FieldRule) -> float | None:
-    if isinstance(value, bool):
-        word = "true" if value else "false"
-        return rule.words.get(word, float(value))
-    if isinstance(value, str):
-        return rule.words.get(value)
-    if isinstance(value, int | float):
-        return float(value) * rule.scale + rule.offset
-    return None
+def _compiled(rule: FieldRule) -> _Rule:
+    """A rule as a message needs it: where to look first, what a number becomes, and how to read what takes more care."""
+    head, *rest = steps_of(rule.pointer)
+    usable = is_metric(rule.metric)
+    if usable and not rest and not rule.words:
+        return head, rule.metric, rule.scale, rule.offset, None, rule
+    care = careful(tuple(rest), rule.scale, rule.offset, rule.words, usable=usable)
+    return head, rule.metric, rule.scale, rule.offset, care, rule
+
+
+def _fault(value: object, rule: FieldRule) -> Fault:
+    detail = f"{rule.pointer} is {str(value)[:60]!r}, neither a number nor one of {sorted(rule.words)}"
+    return Fault(Reason.BAD_VALUE, detail)
 
 
 def mapped_dialects(path: Path | None = None) -> tuple[Dialect, ...]:

@@ -17,9 +17,11 @@ from ingest.dialects.observation import (
     Kind,
     Message,
     Observation,
+    Quality,
     Value,
     accepted,
     ignored,
+    observed,
     rejected,
 )
 from ingest.events import Mark, Standing
@@ -40,6 +42,8 @@ class Plain:
 
     def decode(self, message: Message) -> Decoding:
         claims = self._reader.read(message.topic, message.payload)
+        if len(claims) == 1 and isinstance(only := claims[0], Measured) and only.values:
+            return accepted(*_numbers(only, ()))
         faults = [claim for claim in claims if isinstance(claim, Fault)]
         warnings = tuple(str(fault.reason) for fault in faults)
         said = tuple(observations(claims, warnings))
@@ -53,11 +57,7 @@ def observations(claims: Iterable[Claim], warnings: tuple[str, ...] = ()) -> Ite
     for claim in claims:
         match claim:
             case Measured():
-                for name, value in claim.values:
-                    yield Observation(
-                        Kind.TEST if claim.marks & Mark.TEST else Kind.TELEMETRY, claim.device, name, value,
-                        gateway=claim.gateway, device_at=claim.at, warnings=warnings, point=claim.point, marks=claim.marks,
-                    )  # fmt: skip
+                yield from _numbers(claim, warnings)
             case Seen():
                 seen: Attributes = {
                     "ident": claim.ident,
@@ -82,6 +82,16 @@ def observations(claims: Iterable[Claim], warnings: tuple[str, ...] = ()) -> Ite
                 )
             case Fault() | Numbered():
                 continue
+
+
+def _numbers(claim: Measured, warnings: tuple[str, ...]) -> list[Observation]:
+    device, gateway, at, point, marks = claim.device, claim.gateway, claim.at, claim.point, claim.marks
+    # Asking marks for one of them costs as much as saying an observation.
+    kind, good = Kind.TEST if marks is not Mark.NONE and marks & Mark.TEST else Kind.TELEMETRY, Quality.GOOD
+    return [
+        observed(kind, device, name, value, "", gateway, at, None, good, "", warnings, {}, point, marks)
+        for name, value in claim.values
+    ]
 
 
 def _said(
