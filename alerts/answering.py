@@ -26,6 +26,8 @@ def acknowledge(alert: Alert, command: Acknowledge, now: datetime) -> Outcome:
     then = after(alert.id, alert.handling, command.move)
     if then is alert.handling:
         return Outcome(alert)
+    if alert.work.awaited and command.person in alert.work.confirmed:
+        return Outcome(alert)
     if command.person in alert.work.awaited and len(alert.work.awaited) > 1:
         return _confirm(alert, command, now)
     answered = said(alert, command, now)

@@ -82,7 +82,7 @@ class Line:
         """Let time pass until so many seconds after the start."""
         until = START + timedelta(seconds=seconds)
         assert until >= self.now, "time does not run backwards"
-        while (due := self._next_escalation()) is not None and due <= until:
+        while (due := self._next_due()) is not None and due <= until:
             self.now = max(due, self.now)
             self.conductor.escalate(self.now)
             self.send()
@@ -90,8 +90,10 @@ class Line:
         self.send()
         return self
 
-    def _next_escalation(self) -> datetime | None:
-        return min((a.escalate_at for a in self.ledger.tables.alerts.values() if a.escalate_at), default=None)
+    def _next_due(self) -> datetime | None:
+        alerts = self.ledger.tables.alerts.values()
+        times = [at for a in alerts for at in (a.escalate_at, *a.timers.values()) if at]
+        return min(times, default=None)
 
     def send(self) -> None:
         """Let the provider have every notice that is due."""
