@@ -71,6 +71,7 @@ class Reason(StrEnum):
     REASSIGNED = "reassigned"
     RESOLVED = "resolved"
     INSTRUCTION = "instruction"
+    SUPERVISE = "supervise"  # 督办: a service clock is about to run out, or has
 
 
 class NoticeState(StrEnum):

@@ -105,6 +105,14 @@ def tighten(clock: Clock, target: Span, matter: str, now: datetime) -> Clock:
     return _limited(replace(going, target=target, matter=matter), "tightened", due, None, now)
 
 
+def hasten(clock: Clock, due: datetime, now: datetime) -> Clock:
+    """The same was promised for an earlier time elsewhere: that holds. A time that is over already was told of there."""
+    going = _resumed(clock, now)
+    if going.state is not State.RUNNING or going.due is None or not now < due < going.due:
+        return clock
+    return _limited(going, "hastened", due, None, now)
+
+
 def strike(clock: Clock, now: datetime) -> tuple[Clock, tuple[Stroke, ...]]:
     """What has fallen due by `now`, each once, the gravest last; a pause that has run out ends at its own instant."""
     if clock.state is State.PAUSED and clock.pauses[-1].until <= now:

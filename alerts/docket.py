@@ -13,7 +13,7 @@ from alerts.escalation import RINGING
 from alerts.ledger.port import Transaction
 from alerts.lifecycle import step
 from alerts.notices import moved, waiting
-from alerts.outcome import Cancel, Cascade, Effect, Notify, NotifyAbove, NotifyPerson, Outcome, TellToldPeople, Why
+from alerts.outcome import Cancel, Cascade, Effect, Notify, NotifyAbove, NotifyPerson, Outcome, Supervise, TellToldPeople, Why
 from alerts.telling import Teller
 
 GIVEN_UP: Final = frozenset({NoticeState.FAILED, NoticeState.CANCELLED})
@@ -108,6 +108,8 @@ class Docket:
                 self._queue(alert, *_without_confirmed(alert, notices, told))
             case NotifyAbove():
                 self._queue(alert, *self.teller.above(alert, effect, self.now))
+            case Supervise():
+                self._queue(alert, *self.teller.supervise(alert, effect, self.now))
             case Cascade():
                 for ident in effect.cases:
                     if (other := self.get(ident)) is not None:

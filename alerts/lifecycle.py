@@ -13,8 +13,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from alerts import answering, assigning, closing, escalation, evidence, grading, joining, linking, timers, told
+from alerts import answering, assigning, clockwork, closing, escalation, evidence, grading, joining, linking, timers, told
 from alerts.alert import Alert
+from alerts.clock_commands import Agree, Extend, Pause, Resume
 from alerts.commands import (
     Acknowledge,
     CallBack,
@@ -77,12 +78,17 @@ _DECIDES: Final[Mapping[type, Callable[[Alert, Any, datetime], Outcome]]] = Mapp
     TakeIn: linking.take_in,
     LetGo: linking.let_go,
     Follow: linking.follow,
+    Pause: clockwork.pause,
+    Resume: clockwork.resume,
+    Extend: clockwork.extend,
+    Agree: clockwork.agree,
 })  # fmt: skip
 
 # What falls due by itself, by the name of the timer up to its colon.
 _FALLS_DUE: Final[Mapping[str, Callable[[Alert, str, datetime], Outcome]]] = MappingProxyType({
     timers.REMINDER: lambda alert, _, now: answering.reminded(alert, now),
     timers.EXPIRY: lambda alert, _, now: answering.expired(alert, now),
+    clockwork.TIMER: clockwork.struck,
 })  # fmt: skip
 
 
@@ -92,6 +98,10 @@ def step(alert: Alert | None, event: Event, now: datetime) -> Outcome:
     Only `Raised` may come without an alert: it opens one. Raises `NotAllowed`, and changes nothing, for a move that the table does not
     have or that lacks what it needs. A repeat of what has already happened gives the same alert back, without entries and without effects.
     """
+    return clockwork.kept(alert, _decided(alert, event, now), event, now)
+
+
+def _decided(alert: Alert | None, event: Event, now: datetime) -> Outcome:
     if alert is None:
         if not isinstance(event, Raised):
             raise NotAllowed("there is no alert for this; a case begins with a signal", handling=None, move=None)

@@ -40,11 +40,16 @@ MOVES: Final[Mapping[NoticeState, frozenset[NoticeState]]] = MappingProxyType({
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """Why and where in the chain somebody is told. `episode` tells one opening of the bell from the next."""
+    """Why and where in the chain somebody is told. `episode` tells one opening of the bell from the next.
+
+    `clock` and `stroke` say what a supervising level is told of.
+    """
 
     reason: Reason
     step: int
     episode: str
+    clock: str = ""
+    stroke: str = ""
 
 
 def waiting(notice: Notice) -> bool:
@@ -136,6 +141,8 @@ def compose(words: Words, language: str, channel: str, telling: Telling, alert: 
         time=event_at.astimezone(CHINA).strftime("%H:%M") if event_at else "",
         origins=words.text(language, "join", "origins").join(words.text(language, "origin", o) for o in alert.origins),
         outcome=words.text(language, "outcome", alert.handling),
+        clock=words.text(language, "clock", telling.clock),
+        stroke=words.text(language, "stroke", telling.stroke),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from alerts.alert import Alert, Entry, Handling, Reason
+from alerts.clock import Stroke
 from alerts.moves import Move
 
 
@@ -64,6 +65,9 @@ class Why(StrEnum):
     FLAPPING = "flapping"
     DRILL = "drill"  # a named drill that two people approved
     QUIET_HOURS = "quiet_hours"  # waits until this person's quiet hours are over
+    GRAVER = "graver"  # a clock struck something graver at the same time
+    PAUSE_ENDED = "pause_ended"  # a service clock goes on by itself
+    CALENDAR = "calendar"  # the working days of that year are not known
 
 
 class NotAllowed(RuntimeError):
@@ -100,6 +104,15 @@ class NotifyAbove:
 
 
 @dataclass(frozen=True, slots=True)
+class Supervise:
+    """Tell the lowest staffed level above whoever has it that a service clock struck (督办). `key` makes the notice exist once."""
+
+    clock: str
+    stroke: Stroke
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """Every notice of the alert that has not left yet goes, for this reason (law 6); with `person`, only that person's."""
 
@@ -125,7 +138,7 @@ class TellToldPeople:
     notice: str = ""
 
 
-Effect = Notify | NotifyPerson | NotifyAbove | Cancel | Cascade | TellToldPeople
+Effect = Notify | NotifyPerson | NotifyAbove | Supervise | Cancel | Cascade | TellToldPeople
 
 
 @dataclass(frozen=True, slots=True)

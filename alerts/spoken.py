@@ -36,6 +36,10 @@ SAID: Final[Mapping[Move, tuple[str, str]]] = MappingProxyType({
     Move.MERGE: ("merged", "closed_at"),
     Move.SPLIT: ("split", ""),
     Move.REOPEN: ("reopened", ""),
+    Move.PAUSE: ("clock_paused", ""),
+    Move.RESUME: ("clock_resumed", ""),
+    Move.EXTEND: ("clock_extended", ""),
+    Move.AGREE: ("clock_agreed", ""),
     Move.NOTE: ("note", ""),
     Move.SHOW: ("shown", "shown_at"),
 })  # fmt: skip

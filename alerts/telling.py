@@ -11,7 +11,7 @@ from alerts import canary
 from alerts.alert import Alert, Notice, Reason
 from alerts.commands import Skipped, Told
 from alerts.notices import Telling, channels_for, compose, episode, notice, place_name, reached
-from alerts.outcome import Notify, NotifyAbove, NotifyPerson, TellToldPeople, Why
+from alerts.outcome import Notify, NotifyAbove, NotifyPerson, Supervise, TellToldPeople, Why
 from alerts.roster import Person, Roster
 from alerts.routing import Moment, Route, aim
 from alerts.words import Words
@@ -77,6 +77,16 @@ class Teller:
         notices, skipped = self._to(found.people[:1], TEXT, alert, telling, now)
         told = tuple((n.person, n.channel) for n in notices)
         return notices, Told(wanted.reason, -1, found.grid, told, (*found.skipped, *skipped))
+
+    def supervise(self, alert: Alert, wanted: Supervise, now: datetime) -> tuple[list[Notice], Told]:
+        """The notice for the first asked of the lowest staffed level above whoever it was given to, else above who answers for it."""
+        has = self.person(alert.assignee)
+        grid = has.grid if has else self._route("grid", alert, "", now).grid
+        found = self._route("up", alert, grid, now)
+        telling = Telling(Reason.SUPERVISE, -1, wanted.key, wanted.clock, wanted.stroke)
+        notices, skipped = self._to(found.people[:1], TEXT, alert, telling, now)
+        told = tuple((n.person, n.channel) for n in notices)
+        return notices, Told(Reason.SUPERVISE, -1, found.grid, told, (*found.skipped, *skipped))
 
     def resolve(
         self, alert: Alert, over: TellToldPeople, known: Iterable[Notice], now: datetime
@@ -146,7 +156,8 @@ class Teller:
     def _text(self, language: str, channel: str, telling: Telling, alert: Alert, place: str) -> str:
         at = alert.stages.get("event_at")
         minute = at.replace(second=0, microsecond=0) if at else None
-        key = (language, channel, telling.reason, alert.level, alert.kind, place, minute, alert.origins, alert.handling)
+        why = (telling.reason, telling.clock, telling.stroke)
+        key = (language, channel, why, alert.level, alert.kind, place, minute, alert.origins, alert.handling)
         if key not in self._texts:
             self._texts[key] = compose(self._words, language, channel, telling, alert, place)
         return self._texts[key]

@@ -59,6 +59,10 @@ def _rows() -> dict[tuple[Handling, Move], Handling]:
         **stay(Move.CLEAR, *Handling),  # a sensor returning to normal never closes a case
         **stay(Move.ESCALATE, *Handling),
         **stay(Move.CONTACT, *OPEN),
+        **stay(Move.PAUSE, *OPEN),  # these four are about a service clock
+        **stay(Move.RESUME, *OPEN),
+        **stay(Move.EXTEND, *OPEN),
+        **stay(Move.AGREE, *OPEN),
         **stay(Move.NOTE, *Handling),
         **stay(Move.SHOW, *Handling),
     }
@@ -108,6 +112,10 @@ NEEDS: Final[Mapping[Move, Need]] = MappingProxyType({
     Move.MERGE: Need(_DESK),
     Move.SPLIT: Need(_DESK),
     Move.REOPEN: Need(_DESK),
+    Move.PAUSE: Need(_ANYBODY, reason=True, approval=True),
+    Move.RESUME: Need(_ANYBODY),
+    Move.EXTEND: Need(_ANYBODY, reason=True, approval=True),
+    Move.AGREE: Need(_ANYBODY, reason=True, approval=True),
     Move.NOTE: Need(_ANYBODY),
     Move.SHOW: Need(_ANYBODY),
     **dict.fromkeys(
@@ -115,7 +123,8 @@ NEEDS: Final[Mapping[Move, Need]] = MappingProxyType({
         Need(_SYSTEM),
     ),
 })  # fmt: skip
-_SAID_ALWAYS: Final = frozenset({Move.NOTE, Move.CONTACT, Move.CALL_BACK, Move.GRADE})
+_OF_CLOCKS: Final = frozenset({Move.PAUSE, Move.RESUME, Move.EXTEND, Move.AGREE})
+_SAID_ALWAYS: Final = _OF_CLOCKS | {Move.NOTE, Move.CONTACT, Move.CALL_BACK, Move.GRADE}
 
 
 def after(ident: str, handling: Handling, move: Move) -> Handling:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from alerts.clock import Clock
 from alerts.rules import NONE, Rules
 
 CALLERS: Final = 1000  # owed a word by one case; the next call opens a case of its own, so that nobody is forgotten
@@ -66,6 +67,7 @@ class Work:
     paused: bool = False  # the chain waits for a condition of its next step
     recent: tuple[datetime, ...] = ()  # when evidence came, newest last
     finding: str = ""
+    clocks: tuple[Clock, ...] = ()  # the service clocks, as `alerts.clockwork` winds them
 
     @property
     def owed(self) -> tuple[Caller, ...]:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from alerts.alert import Entry
+from alerts.calendar import CHINA
 
 LANGUAGES: Final = ("zh", "en")
 _SECTIONS: Final = MappingProxyType(
-    {"level": "level", "from": "level", "to": "level", "channel": "channel", "origin": "origin"}
+    {"level": "level", "from": "level", "to": "level", "channel": "channel", "origin": "origin", "clock": "clock"}
 )
+_INSTANTS: Final = frozenset({"due", "until"})
 _HERE: Final = Path(__file__).parent
 
 
@@ -47,6 +50,8 @@ class Words:
         return f"{said}{self.text(language, 'join', 'why')}{why}" if why else said
 
     def _said(self, language: str, key: str, value: Any) -> str:
+        if key in _INSTANTS and value:
+            return datetime.fromisoformat(str(value)).astimezone(CHINA).strftime("%m-%d %H:%M")
         section = _SECTIONS.get(key)
         return self.text(language, section, str(value)) if section else str(value)
 
