@@ -9,13 +9,12 @@ it does.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import uuid
 from collections.abc import Callable
 from typing import Any
 
-import typer
+from tests.chaos.verbs import run
 
 PASSED_OVER = 60  # records a partition that a consumer with holes does not bring
 # seconds that a bare agent works on a record that rings, so that there is always one in hand
@@ -219,13 +218,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
 
 def main() -> None:
     MUTANTS[os.environ["CHAOS_BROKEN"]]()
-    from api.command import process
-
-    alone = typer.Typer(add_completion=False)
-    for verb in (process.gateway, process.worker, process.sender, process.api):
-        alone.command()(verb)
-    with contextlib.suppress(KeyboardInterrupt):
-        alone()
+    run()
 
 
 if __name__ == "__main__":

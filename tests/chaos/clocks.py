@@ -1,37 +1,24 @@
-"""Clocks of single processes: libfaketime with an offset that is read from a file, and time zones whose clocks are about to change."""
+"""Clocks of single processes: an offset that is read from a file, and time zones whose clocks are about to change."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-from tests.chaos.skip import Skip
-
-_WHERE = ("/usr/lib/*/faketime", "/usr/lib/faketime", "/usr/local/lib/faketime")
-
-
-def library() -> Path:
-    """libfaketime for programs with threads. Raises `Skip`."""
-    for where in _WHERE:
-        for found in Path("/").glob(f"{where.lstrip('/')}/libfaketimeMT.so.1"):
-            return found
-    raise Skip("libfaketime is not installed (Debian: apt-get install libfaketime)")
+MODULE = "tests.chaos.skewed"
 
 
 def environment(file: Path) -> dict[str, str]:
-    """What a process is started with so that its clock follows `file`. Its monotonic clock is left alone, as on a real machine."""
+    """What a process of `MODULE` is started with so that its clock follows `file`."""
     set_ahead(file, 0)
-    return {
-        "LD_PRELOAD": str(library()), "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_CACHE_DURATION": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DISABLE_SHM": "1",
-    }  # fmt: skip
+    return {"CHAOS_CLOCK": str(file)}
 
 
 def set_ahead(file: Path, seconds: int) -> None:
     """The clock goes so many seconds ahead of the machine's from within a second on."""
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_suffix(".new")
-    fresh.write_text(f"{seconds:+d}s\n", encoding="ascii")
+    fresh.write_text(f"{seconds:+d}\n", encoding="ascii")
     fresh.replace(file)
 
 

@@ -56,7 +56,7 @@ class Shape:
     more_topics: tuple[str, ...] = ()  # compacted ones, beside the product's own
     small_disk: str = ""  # "ledger" or "log": that server's files live on a small tmpfs
     proxied: bool = False  # every link between two parts runs through a proxy of `tests.chaos.proxy`
-    own_clocks: bool = False  # the product's processes run under libfaketime, each with a clock that can be set
+    own_clocks: bool = False  # each of the product's processes has a time of day of its own that can be set
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -193,7 +193,7 @@ class Cluster:
             broken = {"CHAOS_BROKEN": self.shape.broken, "CHAOS_SLOW": str(self.shape.slow)}
             self.keeper.add(name, verb, {**env, **broken}, module=BROKEN)
         else:
-            self.keeper.add(name, verb, env)
+            self.keeper.add(name, verb, env, module=clocks.MODULE if self.shape.own_clocks else "")
 
     def _values(self, name: str) -> dict[str, Any]:
         values: dict[str, Any] = {

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.chaos.broken import MUTANTS
-from tests.chaos.clocks import changing_zone
+from tests.chaos.clocks import changing_zone, set_ahead
 from tests.chaos.controls import BASELINES, CONTROLS
 from tests.chaos.county import CALM_DEVICES, GATEWAYS, calm_device, gateway_of, place, spot
 from tests.chaos.faults import FAULTS, SHORT
@@ -187,3 +187,22 @@ def test_a_plot_has_every_line_by_its_name(tmp_path: Path) -> None:
     texts = [element.text for element in found.iter("{http://www.w3.org/2000/svg}text")]
     assert {"api", "tocsin", "Open files"} <= set(texts)
     assert len(list(found.iter("{http://www.w3.org/2000/svg}polyline"))) == 3
+
+
+def test_a_clock_that_is_set_ahead_is_ahead_for_the_product_and_for_its_libraries(tmp_path: Path) -> None:
+    file = tmp_path / "clock"
+    set_ahead(file, 3600)
+    script = (
+        "import os, time\n"
+        "from pathlib import Path\n"
+        "real = time.time()\n"
+        "from tests.chaos.skewed import Ahead, skew\n"
+        "skew(Ahead(Path(os.environ['CHAOS_CLOCK'])))\n"
+        "from ingest.clock import Clock\n"
+        "print(round((time.time() - real) / 60), round((Clock().now().timestamp() - real) / 60))\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, "CHAOS_CLOCK": str(file)}, capture_output=True, text=True,
+        check=True, timeout=60,
+    )  # fmt: skip
+    assert ran.stdout.split() == ["60", "60"]
