@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -56,8 +57,9 @@ class Words:
         return self.text(language, section, str(value)) if section else str(value)
 
 
+@cache
 def load_words() -> Words:
-    """The shipped texts. Both languages must have the same keys, so that neither is half a language; else `WordsError`."""
+    """The shipped texts, read once. Both languages must have the same keys, so that neither is half a language; else `WordsError`."""
     tables = {language: _table(language) for language in LANGUAGES}
     keys = {language: {(s, k) for s, table in tables[language].items() for k in table} for language in LANGUAGES}
     for language in LANGUAGES:
