@@ -24,6 +24,8 @@ from alerts.breaker import PROBE_EVERY, Breaker
 from alerts.channels.contract import Answer, Channel, Refused, Retry, Sent
 from alerts.channels.sink import SinkChannel
 from alerts.failover import other_channel, over, reworded
+from alerts.instructed import Speaker
+from alerts.instructions import part_of
 from alerts.ledger.port import Ledger, LedgerUnavailable
 from alerts.roster import Person, Roster
 from alerts.words import load_words
@@ -254,9 +256,15 @@ class Sender:
             alert, known = tx.alert(notice.alert), tx.notices(notice.alert)
             still = any(n.key == notice.key and n.state is NoticeState.SENDING for n in known)
             channel = other_channel(notice, person, self._channels, known)
-            if alert is None or not still or not channel:
+            instruction = tx.instructions.get(part_of(notice.alert)[0]) if alert is None else None
+            if not still or not channel:
                 return False
-            text = reworded(notice, channel, alert, person.language, self._words, registry)
+            if alert is not None:
+                text = reworded(notice, channel, alert, person.language, self._words, registry)
+            elif instruction is not None:
+                text = Speaker(self._words, tuple(self._channels)).text(instruction, person, channel, notice.reason)
+            else:
+                return False
             tx.queue([over(channel, notice, text, now)])
             detail = {"person": person.id, "from": notice.channel, "channel": channel, "error": why[:200]}
             tx.append([Entry(notice.alert, now, "failed_over", why="unreachable", detail=detail)])

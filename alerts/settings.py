@@ -65,6 +65,10 @@ class NotifySettings(Section):
     )
     language: str = Field("zh", pattern="^(zh|en)$", title="Language of notices to people who have chosen none")
     public_url: str = Field("", title="Address under which the provider reaches this API, for receipts and key presses")
+    links: bool = Field(
+        False,
+        title="Whether a text of an instruction carries the address of its page; carriers refuse addresses that are not registered",
+    )
     twilio: TwilioSettings = TwilioSettings()
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ import uvicorn
 
 from alerts.channels import build_channels
 from api.compose import unknown
-from api.compose.parts import Parts, open_parts
+from api.compose.parts import Parts, open_parts, slips_of
 from api.heartbeat import Heart, follow_answers
 from api.http.app import create_app
 from api.pushes import Pushes
@@ -107,6 +107,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
         publish_call=publisher_of_calls(settings, parts, writer),
         board=board,
         pushes=pushes,
+        slips=slips_of(settings),
     )
     server = uvicorn.Server(
         uvicorn.Config(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -42,14 +42,20 @@ class Delivery:
         return [
             self._send,
             lambda stop: ticker.escalate(self._climb, parts.ledger, parts.clock, stop),
+            lambda stop: ticker.audit(self._set_right, parts.ledger, parts.clock, stop),
             lambda stop: ticker.record_timings(parts.ledger, parts.series, stop),
         ]
 
     def _climb(self, now: datetime) -> int:
-        rang = self._parts.conductor.escalate(now)
+        conductor = self._parts.conductor
+        rang = conductor.escalate(now) + conductor.instructor.remind_due(now)
         if rang:
             self.wake()
         return rang
+
+    def _set_right(self, cases: Sequence[str], now: datetime) -> None:
+        self._parts.conductor.audit(cases, now)
+        self.wake()
 
     async def _send(self, stop: asyncio.Event) -> None:
         running = asyncio.create_task(asyncio.to_thread(self._sender.run, self._halt))

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from alerts.conduct import Conductor
+from alerts.instructed import no_link
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Ledger
 from alerts.policy import load_policies
@@ -13,6 +14,7 @@ from alerts.words import load_words
 from api.compose import agreed
 from api.placebook import PlaceBook
 from api.settings import Settings
+from api.slips import Slips
 from ingest.clock import Clock
 from streams.series.port import Series
 from streams.settings import SeriesSettings
@@ -48,6 +50,11 @@ def open_series(settings: SeriesSettings) -> Series:
     return EmbeddedSeries(settings.path)
 
 
+def slips_of(settings: Settings) -> Slips:
+    """What signs the pages of instructions."""
+    return Slips(settings.secret.get_secret_value(), settings.notify.public_url)
+
+
 def open_parts(settings: Settings) -> Parts:
     """Open ledger and series and put the conductor on them."""
     ledger = open_ledger(settings.ledger.address)
@@ -60,6 +67,7 @@ def open_parts(settings: Settings) -> Parts:
         words=load_words(),
         channels=settings.notify.channels,
         language=settings.notify.language,
+        link=slips_of(settings).link if settings.notify.links else no_link,
     )
     clock = settings.clock.clock()
     agreed.agree(clock, ledger)

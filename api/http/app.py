@@ -18,7 +18,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerts import commands
 from alerts.policy import load_policies
-from api.http import alerts, callbacks, calls, grids, health, live, metrics, notices, open311, pushes
+from api.http import (
+    alerts,
+    callbacks,
+    calls,
+    grids,
+    health,
+    instructions,
+    live,
+    metrics,
+    notices,
+    open311,
+    pushes,
+    slips,
+)
 from api.http.desk import Desk
 from api.http.problems import install, problem
 from api.live import Live
@@ -50,7 +63,7 @@ def create_app(**parts: Any) -> FastAPI:
     app.state.desk = desk
     app.state.targets = load_policies(desk.notify.policies).targets
     install(app)
-    for part in (alerts, notices, calls, pushes, open311, grids, live, metrics, health, callbacks):
+    for part in (alerts, notices, calls, pushes, open311, grids, live, metrics, health, callbacks, instructions, slips):
         app.include_router(part.router)
     app.mount("/", PageFiles(directory=PAGE, html=True), name="page")
     app.add_middleware(Guarded)

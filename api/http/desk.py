@@ -12,11 +12,13 @@ from fastapi import Depends, Request, Response
 
 from alerts.alert import Alert, NoticeState
 from alerts.commands import Command
+from alerts.instructing import Instructor
 from alerts.ledger.port import Ledger
 from alerts.roster import Roster
 from alerts.settings import NotifySettings
 from api.pushes import Pushes
 from api.selfwatch.board import Board
+from api.slips import Slips
 from ingest.clock import Clock
 from ingest.events import Call
 from ingest.registry import Registry
@@ -31,7 +33,9 @@ class Conducting(Protocol):
     def receipt(
         self, notice_key: str, state: NoticeState, now: datetime, *, provider_id: str = "", error: str = ""
     ) -> None: ...
-    def answered(self, notice_key: str, now: datetime, digit: str) -> Alert: ...
+    def answered(self, notice_key: str, now: datetime, digit: str) -> Alert | None: ...
+    @property
+    def instructor(self) -> Instructor: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Desk:
     `publish_call` validates a hotline call with the dialect of the MQTT door and returns it when the log has it;
     without it calls are refused with 503. `counts` adds figures to `/metrics`; each of `checks` says "" when its part
     is well, else what is wrong. `board` has what the watch over the system itself found, `pushes`
-    are the doors of platforms.
+    are the doors of platforms, `slips` sign the pages of instructions.
     """
 
     ledger: Ledger
@@ -56,6 +60,7 @@ class Desk:
     checks: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     board: Board = field(default_factory=Board)
     pushes: Pushes | None = None
+    slips: Slips = field(default_factory=lambda: Slips(""))
 
 
 def _desk(request: Request) -> Desk:

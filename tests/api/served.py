@@ -24,6 +24,7 @@ from alerts.settings import NotifySettings, TwilioSettings
 from alerts.words import load_words
 from api.http.app import create_app
 from api.pushes import Pushes
+from api.slips import Slips
 from ingest.clock import Clock
 from ingest.events import Call, Place, Point
 from ingest.frames import Frame
@@ -34,6 +35,7 @@ from tests.alerts.deadline import until
 
 PUBLIC = "https://desk.example"
 TOKEN = "only-for-tests"
+SLIPS = Slips("only-for-tests", PUBLIC)
 SQUARE = ((103.0, 30.0), (103.1, 30.0), (103.1, 30.1), (103.0, 30.1))
 GRIDS = (
     Grid("99", "试验县", GridLevel.COUNTY),
@@ -98,6 +100,7 @@ def serving(directory: Path, *, pushes: Pushes | None = None) -> Iterator[Served
     )  # fmt: skip
     conductor = Conductor(
         ledger, policies=load_policies(None), registry=lambda: registry, roster=lambda: roster, words=load_words(), channels=notify.channels,
+        link=SLIPS.link,
     )  # fmt: skip
 
     async def publish(said: dict[str, Any]) -> Call:
@@ -118,7 +121,7 @@ def serving(directory: Path, *, pushes: Pushes | None = None) -> Iterator[Served
 
     app = create_app(
         ledger=ledger, conductor=conductor, registry=lambda: registry, roster=lambda: roster, series=series, clock=Clock(), notify=notify,
-        publish_call=publish, counts=lambda: {"kept": 5.0}, pushes=pushes,
+        publish_call=publish, counts=lambda: {"kept": 5.0}, pushes=pushes, slips=SLIPS,
     )  # fmt: skip
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=3))
     thread = threading.Thread(target=server.run, daemon=True)
