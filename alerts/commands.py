@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 from alerts.alert import Alert, Notice, NoticeState, Reason
 from alerts.clock_commands import Agree, Extend, Pause, Resume
 from alerts.moves import Move
 from alerts.policy import Policy
+from alerts.quiet.events import QuietEvent
 from alerts.work import Caller, Finding
 from streams.signal import Level, Signal
 
@@ -322,13 +324,20 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Routing was done: these people are being told over these channels; `grid` is the level that was reached."""
+    """Routing was done: these people are being told over these channels; `grid` is the level that was reached.
+
+    `passed` are the levels below it that should have been told and had nobody, `staffed_at` is when one of them is foreseen to have
+    somebody again. `why` says more than the reason does.
+    """
 
     reason: Reason
     step: int
     grid: str
     told: tuple[tuple[str, str], ...]  # person id, channel
     skipped: tuple[Skipped, ...] = ()
+    passed: tuple[str, ...] | None = None  # None: as before
+    staffed_at: datetime | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,4 +351,4 @@ class Delivered:
     hopeless: bool = False
 
 
-Event = Command | Raised | Cleared | EscalationDue | TimerDue | TakeIn | LetGo | Follow | Missed | Told | Delivered
+Event = Command | Raised | Cleared | EscalationDue | TimerDue | TakeIn | LetGo | Follow | Missed | Told | Delivered | QuietEvent

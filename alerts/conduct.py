@@ -21,15 +21,12 @@ from alerts.commands import (
     Command,
     Delivered,
     Dispatch,
-    EscalationDue,
     Grade,
     LetGo,
     Merge,
-    Missed,
     Raised,
     Split,
     TakeIn,
-    TimerDue,
 )
 from alerts.docket import Docket
 from alerts.identity import alert_id, identity
@@ -41,8 +38,8 @@ from alerts.outcome import NotAllowed, Why
 from alerts.policy import Policies
 from alerts.roster import Roster
 from alerts.telling import Teller
-from alerts.timers import due
 from alerts.transitions import after
+from alerts.waking import fall_due, look_again, set_right
 from alerts.words import Words
 from ingest.events import Mark
 from ingest.registry import Registry
@@ -50,6 +47,7 @@ from streams.canary import KIND as CANARY
 from streams.signal import Signal
 
 TRIES: Final = 8  # times a transaction is worked out anew when somebody else was faster
+UNREACHED: Final = timedelta(minutes=30)  # how long a person to whom nothing could be delivered is passed over
 BATCH: Final = 200  # escalations in one transaction
 LEASE: Final = timedelta(seconds=10)
 ACCEPT_DIGIT: Final = "1"
@@ -119,7 +117,7 @@ class Conductor:
         """Ring every step, and do whatever a timer asks for, that is due by `now`; returns how many alerts were looked at."""
         done = 0
         while ids := self._ledger.due_escalations(now, limit=BATCH, lease=LEASE):
-            self._transact(now, partial(_ring, ids=ids))
+            self._transact(now, partial(fall_due, ids=ids))
             done += len(ids)
             if len(ids) < BATCH:
                 break
@@ -157,11 +155,14 @@ class Conductor:
         return next((a for a in saved if alert is not None and a.id == alert.id), alert)
 
     def _transact(self, now: datetime, work: Callable[[Docket], T]) -> tuple[T, list[Alert]]:
-        teller = Teller(self._registry(), self._roster(), self._words, self._channels, self._language)
+        teller = Teller(
+            self._registry(), self._roster(), self._words, self._channels, self._language,
+            now=now, unreachable=lambda: self._ledger.unreachable(now - UNREACHED), hours=self._policies.quiet.hours,
+        )  # fmt: skip
         for left in reversed(range(TRIES)):
             try:
                 with self._ledger.transaction() as tx:
-                    docket = Docket(tx, teller, now)
+                    docket = Docket(tx, teller, self._policies.quiet, now)
                     result = work(docket)
                     return result, docket.finish()
             except Conflict:
@@ -171,7 +172,11 @@ class Conductor:
 
     def audit(self, ids: Sequence[str], now: datetime) -> list[Alert]:
         """Set right what the auditor found: bells that should ring and would not. Returns the alerts that changed."""
-        return self._transact(now, partial(_set_right, ids=ids))[1]
+        return self._transact(now, partial(set_right, ids=ids))[1]
+
+    def reconsider(self, ids: Sequence[str], now: datetime, *, by: str = "tocsin") -> list[Alert]:
+        """Look at bells again after what keeps bells shut has changed. Returns the alerts that changed."""
+        return self._transact(now, partial(look_again, ids=ids, by=by))[1]
 
     def _one_of(self, docket: Docket, ident: str, command: Command) -> Alert | Exception:
         try:
@@ -212,6 +217,7 @@ class Conductor:
         batch = [s for s in batch if s.kind != CANARY or docket.now - s.raised_at <= canary.STALE]
         held = docket.tx.holding(list({key for signal in batch for key in (signal.key, _mark(signal))}))
         candidates = self._candidates(docket, batch, held)
+        docket.gate.load(batch)
         for signal in batch:
             if _mark(signal) in held or docket.holds(_mark(signal)) is not None:
                 continue
@@ -223,6 +229,8 @@ class Conductor:
                 then = self._raise(docket, candidates, signal, alert)
             docket.hold(_mark(signal), then.id if then else "")  # the end of an episode nobody knew of is held as well
             if then is not None:
+                turned = docket.gate.edge(signal)
+                then = docket.apply(then, turned) if turned else then
                 candidates.put(then)
                 docket.hold(signal.key, then.id)
 
@@ -277,20 +285,6 @@ def _goes_on_in(docket: Docket, alert: Alert | None) -> Alert | None:
         passed.add(alert.id)
         alert = docket.get(alert.work.merged_into) or alert
     return alert
-
-
-def _ring(docket: Docket, *, ids: Sequence[str]) -> None:
-    for read in docket.tx.alerts(ids):
-        docket.load([read])
-        alert = docket.apply(read, EscalationDue())
-        for name in due(alert, docket.now):
-            alert = docket.apply(alert, TimerDue(name))
-
-
-def _set_right(docket: Docket, *, ids: Sequence[str]) -> None:
-    for alert in docket.tx.alerts(ids):
-        docket.load([alert])
-        docket.apply(alert, Missed())
 
 
 def _notice(docket: Docket, key: str) -> Notice:

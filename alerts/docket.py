@@ -7,13 +7,30 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from alerts.alert import Alert, Entry, Notice, NoticeState
+from alerts.alert import Alert, Entry, Handling, Notice, NoticeState, Reason
 from alerts.commands import Delivered, Event, Follow, Skipped, Told
 from alerts.escalation import RINGING
+from alerts.gate import Gate
+from alerts.hushing import kept
 from alerts.ledger.port import Transaction
 from alerts.lifecycle import step
 from alerts.notices import moved, waiting
-from alerts.outcome import Cancel, Cascade, Effect, Notify, NotifyAbove, NotifyPerson, Outcome, Supervise, TellToldPeople, Why
+from alerts.outcome import (
+    Cancel,
+    Cascade,
+    Effect,
+    HandDown,
+    Notify,
+    NotifyAbove,
+    NotifyPerson,
+    Outcome,
+    Supervise,
+    TellToldPeople,
+    Why,
+)
+from alerts.quiet.events import Hushed, Reconsider, Rehearsed, Unhushed
+from alerts.quiet.hush import Hush, Rehearsal
+from alerts.quiet.verdict import QuietPolicy
 from alerts.telling import Teller
 
 GIVEN_UP: Final = frozenset({NoticeState.FAILED, NoticeState.CANCELLED})
@@ -22,10 +39,11 @@ GIVEN_UP: Final = frozenset({NoticeState.FAILED, NoticeState.CANCELLED})
 class Docket:
     """Applies events through `lifecycle.step`, does what the effects ask for, and writes everything in `finish` (law 4)."""
 
-    def __init__(self, tx: Transaction, teller: Teller, now: datetime) -> None:
+    def __init__(self, tx: Transaction, teller: Teller, quiet: QuietPolicy, now: datetime) -> None:
         self.tx = tx
         self.now = now
         self.teller = teller
+        self.gate = Gate(tx, teller.registry, quiet, now)
         self._read: dict[str, Alert] = {}
         self._alerts: dict[str, Alert] = {}
         self._entries: dict[str, list[Entry]] = {}
@@ -90,11 +108,13 @@ class Docket:
             self.tx.update(notice)
         self.tx.queue(list(self._new.values()))
         self.tx.hold(self._held)
+        self.gate.finish()
         return saved
 
     def _take(self, outcome: Outcome) -> Alert:
         alert = outcome.alert
         self._alerts[alert.id] = alert
+        self.gate.saw(alert)
         if outcome.entries:
             self._entries.setdefault(alert.id, []).extend(outcome.entries)
         for effect in outcome.effects:
@@ -104,10 +124,12 @@ class Docket:
     def _act(self, alert: Alert, effect: Effect) -> None:
         match effect:
             case Notify():
-                notices, told = self.teller.ring(alert, effect, self.now)
-                self._queue(alert, *_without_confirmed(alert, notices, told))
+                self._ring(alert, effect)
             case NotifyAbove():
                 self._queue(alert, *self.teller.above(alert, effect, self.now))
+            case HandDown():
+                if kept(alert) is None:  # a bell that is kept shut wakes nobody; what rings at its end looks for whoever is there then
+                    self._queue(alert, *self.teller.hand_down(alert, self.now))
             case Supervise():
                 self._queue(alert, *self.teller.supervise(alert, effect, self.now))
             case Cascade():
@@ -123,6 +145,25 @@ class Docket:
                 queued = [n for n in self._notices_of(alert.id).values() if waiting(n)]
                 for notice in [n for n in queued if effect.person in {"", n.person}]:
                     self.move(notice, NoticeState.CANCELLED, Delivered(notice, NoticeState.CANCELLED, effect.why))
+
+    def _ring(self, alert: Alert, notify: Notify) -> None:
+        """Ring a step, unless something keeps the bell shut just now."""
+        match self.gate.answer(alert, notify.step):
+            case Hush() as hush:
+                self.apply(alert, Hushed(hush, notify.reason, notify.step))
+            case Rehearsal() as drill:
+                marked = self.apply(alert, Rehearsed(drill, notify.reason))
+                self._queue(marked, *self.teller.rehearse(marked, notify, drill.people, self.now))
+            case None:
+                rings = self.apply(alert, Unhushed()) if alert.work.hush else alert
+                self._queue(rings, *_without_confirmed(rings, *self.teller.ring(rings, notify, self.now)))
+
+    def reconsider(self, alert: Alert, by: str) -> Alert:
+        """Look at a bell again because what keeps bells shut has changed: one that is shut may ring, one that rings may fall silent."""
+        if kept(alert) is not None:
+            return self.apply(alert, Reconsider(by))
+        hush = self.gate.answer(alert, 1) if alert.handling is Handling.NEW else None
+        return self.apply(alert, Hushed(hush, Reason.REPEAT, alert.step)) if isinstance(hush, Hush) else alert
 
     def _queue(self, alert: Alert, notices: list[Notice], told: Told | None) -> None:
         if told is None:

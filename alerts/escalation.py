@@ -81,7 +81,8 @@ def missed(alert: Alert, now: datetime) -> Outcome:
 def silent(alert: Alert) -> bool:
     """Whether an unanswered case has steps left and none of them will be rung by itself."""
     rings = alert.handling is Handling.NEW and alert.step < len(alert.chain)
-    excused = alert.work.paused or (alert.condition is Condition.CLEARED and alert.level.rank < Level.ORANGE.rank)
+    waits = alert.work.paused or alert.work.hush is not None
+    excused = waits or (alert.condition is Condition.CLEARED and alert.level.rank < Level.ORANGE.rank)
     return rings and alert.escalate_at is None and not excused
 
 

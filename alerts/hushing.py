@@ -53,7 +53,7 @@ def hushed(alert: Alert, event: Hushed, now: datetime) -> Outcome:
 def rehearsed(alert: Alert, event: Rehearsed, now: datetime) -> Outcome:
     """The bell rings as a drill; when the drill ends, what is still open is looked at again."""
     drill, before = event.rehearsal, kept(alert)
-    keeps = Kept(DRILL, drill.id, drill.until, event.ring.value)
+    keeps = Kept(DRILL, drill.id, drill.until, event.ring.value, drill.people)
     marked = replace(alert, marks=alert.marks | Mark.DRILL, work=replace(alert.work, hush=keeps))
     after = with_timer(without(marked, WARNING), QUIET, drill.until)
     if before is not None and (before.why, before.id) == (DRILL, drill.id):
@@ -63,27 +63,31 @@ def rehearsed(alert: Alert, event: Rehearsed, now: datetime) -> Outcome:
 
 
 def unhushed(alert: Alert, _: Unhushed, now: datetime) -> Outcome:
-    """The bell rings. Where something kept it shut until now, the timeline says that this is over."""
-    before = kept(alert)
+    """The bell rings, for real. Where something kept it shut until now, the timeline says that this is over."""
+    before, after = kept(alert), _real(alert)
     if before is None:
-        return Outcome(_free(alert))
+        return Outcome(after)
     detail = MappingProxyType({"id": before.id})
-    return Outcome(_free(alert), (Entry(alert.id, now, "quiet_over", why=before.why, detail=detail),))
+    return Outcome(after, (Entry(alert.id, now, "quiet_over", why=before.why, detail=detail),))
 
 
 def over(alert: Alert, _: str, now: datetime) -> Outcome:
-    """The end of what kept the bell shut. Still so and still unanswered: it rings now. Back to normal meanwhile: it does not."""
+    """The end of what kept the bell shut. Still so and still unanswered: it rings now. Back to normal meanwhile: it does not.
+
+    What was answered or returned to normal in a drill stays one.
+    """
     before = alert.work.hush
+    drilled = before is not None and before.why == DRILL
+    freed = without(alert, QUIET) if drilled else _free(alert)
     if before is None or alert.handling is not Handling.NEW:
-        return Outcome(_free(alert))
+        return Outcome(freed)
     if alert.condition is Condition.CLEARED:
         detail = MappingProxyType({"id": before.id})
         stays = Entry(alert.id, now, "stays_quiet", why=Why.RETURNED_TO_NORMAL, detail=detail)
-        return Outcome(replace(_free(alert), escalate_at=None), (stays,))
-    if before.why == DRILL:
-        real = replace(_free(alert), marks=alert.marks & ~Mark.DRILL)
+        return Outcome(replace(freed, escalate_at=None), (stays,))
+    if drilled:
         ended = Entry(alert.id, now, "quiet_over", why=Why.DRILL, detail=MappingProxyType({"id": before.id}))
-        return ring(real, alert.chain, Reason.FIRST, now).after(ended)
+        return ring(_real(alert), alert.chain, Reason.FIRST, now).after(ended)
     if alert.step >= len(alert.chain):
         return Outcome(_free(alert))
     stages = MappingProxyType({**alert.stages, "rung_at": now}) if alert.step == 0 else alert.stages
@@ -119,6 +123,12 @@ def flapped(alert: Alert, event: Flapped, now: datetime) -> Outcome:
 def _free(alert: Alert) -> Alert:
     freed = without(alert, QUIET, WARNING)
     return freed if freed.work.hush is None else replace(freed, work=replace(freed.work, hush=None))
+
+
+def _real(alert: Alert) -> Alert:
+    """What rings for real is no drill any more."""
+    drilled = alert.work.hush is not None and alert.work.hush.why == DRILL
+    return _free(replace(alert, marks=alert.marks & ~Mark.DRILL) if drilled else alert)
 
 
 def _said(keeps: Kept) -> dict[str, str]:

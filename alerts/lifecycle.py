@@ -13,7 +13,20 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from alerts import answering, assigning, clockwork, closing, escalation, evidence, grading, joining, linking, timers, told
+from alerts import (
+    answering,
+    assigning,
+    clockwork,
+    closing,
+    escalation,
+    evidence,
+    grading,
+    hushing,
+    joining,
+    linking,
+    timers,
+    told,
+)
 from alerts.alert import Alert
 from alerts.clock_commands import Agree, Extend, Pause, Resume
 from alerts.commands import (
@@ -46,6 +59,7 @@ from alerts.commands import (
 )
 from alerts.moves import Move
 from alerts.outcome import NotAllowed, Outcome
+from alerts.quiet.events import Flapped, Hushed, Reconsider, Rehearsed, Unhushed
 from alerts.spoken import said
 from alerts.transitions import TABLE
 
@@ -82,13 +96,21 @@ _DECIDES: Final[Mapping[type, Callable[[Alert, Any, datetime], Outcome]]] = Mapp
     Resume: clockwork.resume,
     Extend: clockwork.extend,
     Agree: clockwork.agree,
+    Hushed: hushing.hushed,
+    Rehearsed: hushing.rehearsed,
+    Unhushed: hushing.unhushed,
+    Reconsider: hushing.reconsidered,
+    Flapped: hushing.flapped,
 })  # fmt: skip
 
 # What falls due by itself, by the name of the timer up to its colon.
 _FALLS_DUE: Final[Mapping[str, Callable[[Alert, str, datetime], Outcome]]] = MappingProxyType({
     timers.REMINDER: lambda alert, _, now: answering.reminded(alert, now),
+    timers.HAND_DOWN: lambda alert, _, __: told.staffed_again(alert),
     timers.EXPIRY: lambda alert, _, now: answering.expired(alert, now),
     clockwork.TIMER: clockwork.struck,
+    hushing.QUIET: hushing.over,
+    hushing.WARNING: hushing.warned,
 })  # fmt: skip
 
 

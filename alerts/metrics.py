@@ -17,6 +17,7 @@ from typing import Final
 
 from alerts.alert import Alert, Handling
 from alerts.policy import Target
+from ingest.events import Mark
 from streams.signal import Level
 
 
@@ -75,10 +76,10 @@ class Figure:
 def response(
     alerts: Iterable[Alert], now: datetime, *, targets: Mapping[Level, Target], by: Sequence[Group] = BY
 ) -> list[Figure]:
-    """The figures of every group and span, worst level first. Tests, records, merged and void cases are no cases."""
+    """The figures of every group and span, worst level first. Tests, drills, records, merged and void cases are no cases."""
     groups: dict[tuple[str, ...], list[Alert]] = {}
     for alert in alerts:
-        if alert.handling not in _NOT_CASES:
+        if alert.handling not in _NOT_CASES and not alert.marks & Mark.DRILL:
             groups.setdefault(tuple(_value(alert, group) if group in by else "" for group in Group), []).append(alert)
     ranks = {level.value: level.rank for level in Level}
     order = sorted(groups, key=lambda key: (-ranks.get(key[0], -1), *key))

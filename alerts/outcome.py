@@ -104,6 +104,11 @@ class NotifyAbove:
 
 
 @dataclass(frozen=True, slots=True)
+class HandDown:
+    """Tell the lowest level that was passed over and has somebody now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Supervise:
     """Tell the lowest staffed level above whoever has it that a service clock struck (督办). `key` makes the notice exist once."""
 
@@ -138,7 +143,7 @@ class TellToldPeople:
     notice: str = ""
 
 
-Effect = Notify | NotifyPerson | NotifyAbove | Supervise | Cancel | Cascade | TellToldPeople
+Effect = Notify | NotifyPerson | NotifyAbove | Supervise | HandDown | Cancel | Cascade | TellToldPeople
 
 
 @dataclass(frozen=True, slots=True)

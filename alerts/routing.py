@@ -180,25 +180,16 @@ def aim(registry: Registry, roster: Roster, target: str, grid: str, *, told: str
     return with_role(registry, roster, target, grid, above=told, moment=moment)
 
 
-def below(registry: Registry, roster: Roster, grid: str, told: str, moment: Moment) -> Route | None:
-    """The lowest staffed level when it lies below the one that was told: the case is handed back down to it. Else None."""
-    line = [g.code for g in line_of(registry, grid, moment)]
-    found = route(registry, roster, grid, moment=moment)
-    if found.grid not in line or not found.people:
-        return None
-    return found if told not in line or line.index(found.grid) < line.index(told) else None
-
-
-def staffed_next(registry: Registry, roster: Roster, grid: str, told: str, moment: Moment) -> datetime | None:
-    """When a level below the one that was told is foreseen to be staffed, to hand the case back down then; None when it is not."""
+def next_staffed(registry: Registry, roster: Roster, levels: Iterable[str], moment: Moment) -> datetime | None:
+    """When one of these levels has somebody to tell, as far as that is foreseen: now, when one has."""
     if moment.now is None:
         return None
     found: list[datetime] = []
-    for level in line_of(registry, grid, moment):
-        if level.code == told:
-            break
-        at = roster.next_turn(level.code, moment.now)
-        if at is not None:
+    for code in levels:
+        seen = look(registry, roster, code, moment)
+        if seen.why is None:
+            return moment.now
+        if seen.why is Why.OFF_DUTY and (at := roster.next_turn(code, moment.now)) is not None:
             found.append(at)
     return min(found, default=None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import Final
@@ -12,13 +13,19 @@ from alerts.alert import Alert, Notice, Reason
 from alerts.commands import Skipped, Told
 from alerts.notices import Telling, channels_for, compose, episode, notice, place_name, reached
 from alerts.outcome import Notify, NotifyAbove, NotifyPerson, Supervise, TellToldPeople, Why
+from alerts.quiet.drill import MARK
+from alerts.quiet.hours import ZONE, Hours
+from alerts.quiet.hush import DRILL
 from alerts.roster import Person, Roster
-from alerts.routing import Moment, Route, aim
+from alerts.routing import Moment, Route, aim, line_of, look, next_staffed
 from alerts.words import Words
+from ingest.events import Mark
 from ingest.registry import Registry
 from streams.canary import KIND as CANARY
 
 TEXT: Final = ("sms",)
+LEVELS: Final = frozenset({"grid", "up"})  # targets that pass over a level for want of people
+PASSED_OVER: Final = frozenset({Why.VACANT, Why.OFF_DUTY, Why.UNREACHABLE})
 
 
 class Teller:
@@ -37,6 +44,7 @@ class Teller:
         *,
         now: datetime | None = None,
         unreachable: Callable[[], frozenset[str]] = frozenset,
+        hours: Hours | None = None,
     ) -> None:
         self.registry = registry
         self.roster = roster
@@ -45,6 +53,7 @@ class Teller:
         self._language = language
         self._now = now
         self._unreachable = unreachable
+        self._hours = hours or Hours()
         self._routes: dict[tuple[str, str, str, Moment], Route] = {}
         self._texts: dict[tuple[object, ...], str] = {}
         self._names: dict[tuple[str, str], str] = {}
@@ -58,7 +67,47 @@ class Teller:
         telling = Telling(notify.reason, notify.step, episode(alert))
         notices, skipped = self._to(people, step.channels, alert, telling, now)
         told = tuple((n.person, n.channel) for n in notices)
-        return notices, Told(notify.reason, notify.step, found.grid, told, (*found.skipped, *skipped))
+        passed, staffed_at = self._passed(alert, found, now) if step.target in LEVELS else (None, None)
+        return notices, Told(
+            notify.reason, notify.step, found.grid, told, (*found.skipped, *skipped), passed, staffed_at
+        )
+
+    def hand_down(self, alert: Alert, now: datetime) -> tuple[list[Notice], Told]:
+        """The notice for the lowest level that was passed over and has somebody now; the chain goes on where it was."""
+        looks = (look(self.registry, self.roster, code, self._moment(None, now)) for code in alert.work.passed)
+        seen = next((seen for seen in looks if seen.why is None), None)
+        if seen is None:
+            passed, staffed_at = self._passed(alert, Route(), now)
+            skipped = tuple(Skipped(Why.OFF_DUTY, code) for code in alert.work.passed)
+            return [], Told(Reason.REASSIGNED, -1, "", (), skipped, passed, staffed_at)
+        telling = Telling(Reason.REASSIGNED, -1, f"{episode(alert)}/{seen.grid}")
+        notices, unused = self._to(seen.people[:1], TEXT, alert, telling, now)
+        told = tuple((n.person, n.channel) for n in notices)
+        passed, staffed_at = self._passed(alert, Route(grid=seen.grid), now)
+        return notices, Told(Reason.REASSIGNED, -1, seen.grid, told, unused, passed, staffed_at, why=Why.HANDED_DOWN)
+
+    def _passed(self, alert: Alert, found: Route, now: datetime) -> tuple[tuple[str, ...], datetime | None]:
+        """The levels of an alert's line that were passed over and have not been told, lowest first, and when one has somebody again."""
+        moment = self._moment(alert.stages.get("event_at"), now)
+        before = alert.work.passed if alert.reached else ()
+        over = {*before, *(s.what for s in found.skipped if s.why in PASSED_OVER)} - {found.grid}
+        if not over:
+            return (), None
+        line = line_of(self.registry, alert.place.grid, moment)
+        passed = tuple(grid.code for grid in line if grid.code in over)
+        return passed, next_staffed(self.registry, self.roster, passed, moment)
+
+    def rehearse(self, alert: Alert, notify: Notify, people: Sequence[str], now: datetime) -> tuple[list[Notice], Told]:
+        """The notices of a step of a drill: the listed people instead of those it would reach. Somebody who has left is passed over."""
+        step = alert.chain[notify.step]
+        found = self._route(step.target, alert, alert.reached, now)
+        listed = [(ident, self.person(ident)) for ident in people]
+        gone = tuple(Skipped(Why.PERSON_UNKNOWN, ident) for ident, person in listed if person is None)
+        telling = Telling(notify.reason, notify.step, episode(alert))
+        there = [person for _, person in listed if person is not None]
+        notices, skipped = self._to(there, step.channels, alert, telling, now)
+        told = tuple((n.person, n.channel) for n in notices)
+        return notices, Told(notify.reason, notify.step, found.grid, told, (*gone, *skipped))
 
     def instruct(self, alert: Alert, wanted: NotifyPerson, now: datetime) -> tuple[list[Notice], Told]:
         """The notice for somebody to whom the alert is given."""
@@ -144,22 +193,38 @@ class Teller:
         skipped: list[Skipped] = []
         # Every notice is made here: a canary's goes to the sink whatever asked for it, and nothing else ever does.
         used = (canary.SINK,) if alert.kind == CANARY else tuple(c for c in self._channels if c != canary.SINK)
+        drill = alert.work.hush if alert.work.hush is not None and alert.work.hush.why == DRILL else None
         for person in people:
+            if drill is not None and person.id not in drill.people:
+                skipped.append(Skipped(Why.DRILL, person.id))
+                continue
             channels, unused = channels_for(person, wanted, used)
             skipped += unused
             language = person.language or self._language
             place = self._place(language, alert.place.grid)
             texts = ((c, self._text(language, c, telling, alert, place)) for c in channels)
-            notices += [notice(alert, person, channel, telling, text, now) for channel, text in texts]
+            made = [notice(alert, person, channel, telling, text, now) for channel, text in texts]
+            held = self._held(person, alert, telling, now)
+            if held is not None and made:
+                skipped.append(Skipped(Why.QUIET_HOURS, f"{person.id} {held.astimezone(ZONE):%H:%M}"))
+                made = [replace(n, due_at=held) for n in made]
+            notices += made
         return notices, tuple(skipped)
+
+    def _held(self, person: Person, alert: Alert, telling: Telling, now: datetime) -> datetime | None:
+        """Until when a notice waits because of somebody's quiet hours. What a person asks of a person never waits."""
+        asked = telling.reason in {Reason.INSTRUCTION, Reason.REASSIGNED} or alert.kind == CANARY
+        return None if asked else self._hours.held_until(person.id, alert.level, now)
 
     def _text(self, language: str, channel: str, telling: Telling, alert: Alert, place: str) -> str:
         at = alert.stages.get("event_at")
         minute = at.replace(second=0, microsecond=0) if at else None
+        drill = bool(alert.marks & Mark.DRILL)
         why = (telling.reason, telling.clock, telling.stroke)
-        key = (language, channel, why, alert.level, alert.kind, place, minute, alert.origins, alert.handling)
+        key = (language, channel, why, alert.level, alert.kind, place, minute, alert.origins, alert.handling, drill)
         if key not in self._texts:
-            self._texts[key] = compose(self._words, language, channel, telling, alert, place)
+            said = compose(self._words, language, channel, telling, alert, place)
+            self._texts[key] = f"{MARK}{said}" if drill else said
         return self._texts[key]
 
     def _place(self, language: str, grid: str) -> str:

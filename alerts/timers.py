@@ -11,6 +11,7 @@ from alerts.alert import Alert
 
 REMINDER: Final = "acknowledgement_reminder"
 EXPIRY: Final = "acknowledgement_expiry"
+HAND_DOWN: Final = "hand_down"  # a level that had been passed over is foreseen to have somebody again
 ACKNOWLEDGED: Final = (REMINDER, EXPIRY)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from alerts.alert import Alert
+from ingest.events import Mark
 from streams.series.port import Timing
 
 # A stage is measured from the moment the alert was raised; the first two tell how long the machine itself took from the event on.
@@ -16,7 +17,12 @@ MEASURED: Final = (
 
 
 def timings_of(alert: Alert) -> list[Timing]:
-    """Every stage the alert has reached, in seconds; impossible orders (closed before raised) stay negative, to be counted and shown."""
+    """Every stage the alert has reached, in seconds; impossible orders (closed before raised) stay negative, to be counted and shown.
+
+    A drill has none.
+    """
+    if alert.marks & Mark.DRILL:
+        return []
     found = []
     for stage in MEASURED:
         at, since = alert.stages.get(stage), alert.stages.get(_FROM.get(stage, "raised_at"))

@@ -7,11 +7,11 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from alerts import evidence
-from alerts.alert import Alert, Entry, NoticeState, Reason
+from alerts import evidence, timers
+from alerts.alert import Alert, Entry, Handling, NoticeState, Reason
 from alerts.commands import Delivered, Told
 from alerts.escalation import RINGING, waits_for
-from alerts.outcome import Outcome, TellToldPeople, Why
+from alerts.outcome import HandDown, Outcome, TellToldPeople, Why
 
 _STAGE_OF: Final = MappingProxyType({NoticeState.SENT: "sent_at", NoticeState.DELIVERED: "delivered_at"})
 _REACHED: Final = frozenset({NoticeState.SENT, NoticeState.DELIVERED, NoticeState.ANSWERED})
@@ -28,7 +28,7 @@ def told(alert: Alert, event: Told, now: datetime) -> Outcome:
         entry = Entry(alert.id, now, "not_told", why=Why.NOBODY, detail=MappingProxyType(about))
         return Outcome(alert, (*skipped, entry))
     about |= {"grid": event.grid, "told": event.told}
-    entry = Entry(alert.id, now, "told", why=event.reason, detail=MappingProxyType(about))
+    entry = Entry(alert.id, now, "told", why=event.why or event.reason, detail=MappingProxyType(about))
     reached = alert.reached if event.reason in _NO_CLIMB else event.grid or alert.reached
     supervised = event.reason is Reason.SUPERVISE  # the level above hears of a clock: nobody is asked to go
     stages = alert.stages if supervised else evidence.reach(alert.stages, now, "first_notice_at")
@@ -38,7 +38,24 @@ def told(alert: Alert, event: Told, now: datetime) -> Outcome:
         asked = dict.fromkeys((*alert.work.awaited, *(person for person, _ in event.told)))
         awaited = tuple(person for person in asked if person not in alert.work.confirmed)
         after = replace(after, work=replace(alert.work, awaited=awaited))
-    return Outcome(after, (*skipped, entry))
+    return Outcome(_passing(after, event), (*skipped, entry))
+
+
+def _passing(alert: Alert, event: Told) -> Alert:
+    """Remembers which levels were passed over, and when to look at them again."""
+    if event.passed is None:
+        return alert
+    after = timers.without(alert, timers.HAND_DOWN)
+    if event.passed != alert.work.passed:
+        after = replace(after, work=replace(after.work, passed=event.passed))
+    return after if event.staffed_at is None else timers.with_timer(after, timers.HAND_DOWN, event.staffed_at)
+
+
+def staffed_again(alert: Alert) -> Outcome:
+    """A level that was passed over has somebody again: while the bell rings, the case is handed back down to it."""
+    after = timers.without(alert, timers.HAND_DOWN)
+    ringing = alert.handling is Handling.NEW and alert.work.passed
+    return Outcome(after, (), (HandDown(),) if ringing else ())
 
 
 def delivered(alert: Alert, event: Delivered, now: datetime) -> Outcome:

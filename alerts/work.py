@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from alerts.clock import Clock
+from alerts.quiet.hush import Kept
 from alerts.rules import NONE, Rules
 
 CALLERS: Final = 1000  # owed a word by one case; the next call opens a case of its own, so that nobody is forgotten
@@ -68,6 +69,8 @@ class Work:
     recent: tuple[datetime, ...] = ()  # when evidence came, newest last
     finding: str = ""
     clocks: tuple[Clock, ...] = ()  # the service clocks, as `alerts.clockwork` winds them
+    hush: Kept | None = None  # what keeps the bell shut, while the timer `quiet` runs (`alerts.hushing`)
+    passed: tuple[str, ...] = ()  # levels that were passed over for want of people, to which it is handed back down
 
     @property
     def owed(self) -> tuple[Caller, ...]:

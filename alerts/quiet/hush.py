@@ -42,13 +42,14 @@ class Rehearsal:
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What an alert remembers of its bell being kept shut, or rung as a drill: `why` is a `Quiet` or `drill`, `ring` what it would have
-    been told as.
+    been told as. `people` are those of a drill: nobody else is told anything about it.
     """
 
     why: str
     id: str
     until: datetime
     ring: str = ""
+    people: tuple[str, ...] = ()
 
 
 DRILL: Final = "drill"

@@ -1,0 +1,34 @@
+"""What is done to cases without anybody's word: steps and timers that fall due, what the auditor found, bells that are looked at again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alerts.commands import EscalationDue, Missed, TimerDue
+from alerts.docket import Docket
+from alerts.hushing import FLAPPING
+from alerts.timers import due
+
+
+def fall_due(docket: Docket, *, ids: Sequence[str]) -> None:
+    """Ring every step and do what every timer asks for whose instant has come."""
+    for read in docket.tx.alerts(ids):
+        docket.load([read])
+        alert = docket.apply(read, EscalationDue())
+        for name in due(alert, docket.now):
+            calmed = docket.gate.calmed(alert) if name == FLAPPING else None
+            alert = docket.apply(alert, calmed or TimerDue(name))
+
+
+def set_right(docket: Docket, *, ids: Sequence[str]) -> None:
+    """Bells that should ring and would not."""
+    for alert in docket.tx.alerts(ids):
+        docket.load([alert])
+        docket.apply(alert, Missed())
+
+
+def look_again(docket: Docket, *, ids: Sequence[str], by: str) -> None:
+    """Bells that may fall silent, or may ring, because what keeps bells shut has changed."""
+    for alert in docket.tx.alerts(ids):
+        docket.load([alert])
+        docket.reconsider(alert, by)
