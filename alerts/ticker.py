@@ -1,4 +1,4 @@
-"""The two loops beside the agents: escalations that fall due, and stage timings that go to the series.
+"""The loops beside the agents: escalations that fall due, the audit of those that should, and stage timings that go to the series.
 
 Both only ask and act; they decide nothing.
 """
@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
-from alerts.ledger.port import Ledger, LedgerUnavailable
+from alerts import auditor
+from alerts.alert import Handling
+from alerts.auditor import Trouble
+from alerts.ledger.port import Filter, Ledger, LedgerUnavailable
 from alerts.timings import timings_of
 from ingest.clock import Clock
 from streams.canary import KIND as CANARY
@@ -21,6 +24,11 @@ log = logging.getLogger(__name__)
 LONGEST_SLEEP: Final = 0.5  # seconds: an escalation set by another process is noticed within this
 LEDGER_PAUSE: Final = 2.0
 LOOK_BACK: Final = 5000  # entries
+UNANSWERED: Final = Filter(handlings=(Handling.NEW.value,), open_only=True)
+AUDITED: Final = 200  # cases in a page
+AUDIT_PAUSE: Final = 1.0
+AUDIT_EVERY: Final = 30.0
+SetRight = Callable[[Sequence[str], datetime], object]
 
 
 async def escalate(conduct: Callable[[datetime], int], ledger: Ledger, clock: Clock, stop: asyncio.Event) -> None:
@@ -37,6 +45,28 @@ async def escalate(conduct: Callable[[datetime], int], ledger: Ledger, clock: Cl
                 log.error("escalations wait: the ledger cannot be asked: %s", error)
             away, pause = True, LEDGER_PAUSE
         await _sleep(stop, max(pause, 0.02))
+
+
+async def audit(set_right: SetRight, ledger: Ledger, clock: Clock, stop: asyncio.Event) -> None:
+    """Go round all unanswered cases, a page a second, until `stop`: a bell that fell silent is opened again, a late one is said."""
+    cursor, said = "", set[str]()
+    while not stop.is_set():
+        try:
+            page = await asyncio.to_thread(ledger.page, UNANSWERED, limit=AUDITED, cursor=cursor)
+            cursor, now = page.cursor, clock.now()
+            found = auditor.audit(page.alerts, now)
+            if missing := [f.alert for f in found if f.trouble is Trouble.MISSING]:
+                log.error(
+                    "no next step was set for %d unanswered case(s), it is rung now: %s", len(missing), missing[:10]
+                )
+                await asyncio.to_thread(set_right, missing, now)
+            late = {f.alert for f in found if f.trouble is Trouble.OVERDUE}
+            if late - said:
+                log.error("the next step of %d case(s) is overdue, nobody climbs: %s", len(late), sorted(late)[:10])
+            said = late if not cursor else said | late
+        except LedgerUnavailable:
+            cursor = ""  # the climbing says so already
+        await _sleep(stop, AUDIT_PAUSE if cursor else AUDIT_EVERY)
 
 
 async def record_timings(ledger: Ledger, series: Series, stop: asyncio.Event) -> None:
