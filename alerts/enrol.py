@@ -1,40 +1,26 @@
-"""Checks the people of a place, and a whole place: files in, values to put in force and problems out (`tocsin import`).
-
-Telephone numbers never appear in a problem except masked (law 14).
-"""
+"""Checks a whole place: files in, values to put in force and problems out (`tocsin import`)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from alerts.roster import Person, Roster, masked
+from alerts.duty import CHINA, Duty, DutyKind
+from alerts.enrol_duty import check_duties
+from alerts.enrol_people import check_people
+from alerts.gaps import Gap, catcher_gaps, gaps
+from alerts.roster import Person, Roster
 from ingest.coordinates import Datum
-from ingest.enrol import check_devices, check_grids, mangled
-from ingest.events import IDENT_LENGTH, digest
+from ingest.enrol import check_devices, check_grids
 from ingest.places import Places
 from ingest.registry import Device, Grid, Registry
-from ingest.sheets import Columns, Problem, Row, Severity, Sheet, read_rows
+from ingest.sheets import Problem, Severity, Sheet
 
-CHANNELS: Final = ("sms", "voice", "log")
-LANGUAGES: Final = ("zh", "en")
-PEOPLE_COLUMNS: Final = Columns(
-    {
-        "id": ("person", "person_id", "工号"),
-        "name": ("姓名",),
-        "phone": ("telephone", "mobile", "tel", "电话", "手机", "手机号", "联系电话"),
-        "role": ("角色", "职务", "岗位"),
-        "grid": ("grid_code", "网格", "网格编码", "所属网格"),
-        "order": ("顺序", "次序", "排序"),
-        "channels": ("channel", "通知方式"),
-        "language": ("lang", "语言"),
-    },
-    required=("name", "phone", "role", "grid"),
-)
-_E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")  # ITU-T E.164: at most fifteen digits, country code first
-_ROLE_LENGTH: Final = 64
+__all__ = ["Change", "CheckedPlace", "PlaceFiles", "changes", "check_people", "check_place"]
+
+AHEAD: Final = timedelta(days=7)  # so far duties are looked at for gaps
 _MOST_NAMED: Final = 5
 
 
@@ -45,6 +31,7 @@ class PlaceFiles:
     grids: Sheet | None = None
     devices: Sheet | None = None
     people: Sheet | None = None
+    duties: Sheet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +42,7 @@ class CheckedPlace:
     devices: tuple[Device, ...] = ()
     people: tuple[Person, ...] = ()
     problems: tuple[Problem, ...] = ()
+    duties: tuple[Duty, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -62,10 +50,13 @@ class CheckedPlace:
         return all(problem.severity is Severity.WARNING for problem in self.problems)
 
 
-def check_place(files: PlaceFiles, registry: Registry, roster: Roster, datum: Datum | None = None) -> CheckedPlace:
+def check_place(
+    files: PlaceFiles, registry: Registry, roster: Roster, datum: Datum | None = None, now: datetime | None = None
+) -> CheckedPlace:
     """The place in `files` on top of what is in force. Every file is read to its end: one run shows all problems.
 
     `datum` stands in where a file names none. Devices and people may stand on grids of the file or of the ledger.
+    With `now`, the days after it are looked at for times when nobody is on duty.
     """
     grids: dict[str, Grid] = {}
     devices: dict[str, Device] = {}
@@ -73,84 +64,39 @@ def check_place(files: PlaceFiles, registry: Registry, roster: Roster, datum: Da
     problems: list[Problem] = []
     if files.grids:
         grids, problems = check_grids(files.grids, registry, datum)
-    whole = Registry({**registry.grids, **grids}, registry.devices)
+    whole = Registry.of([*registry.every_grid(), *grids.values()], registry.devices.values())
     if files.devices:
         devices, wrong = check_devices(files.devices, whole, datum)
         problems += wrong
     if files.people:
         people, wrong = check_people(files.people, whole)
         problems += wrong
+    duties: dict[Duty, None] = {}
+    if files.duties:
+        duties, wrong = check_duties(files.duties, whole, {**roster.by_id, **people})
+        problems += wrong
     if files.grids and not _failed(problems):
         problems += _moved(files.grids, whole, devices)
     if files.people and not _failed(problems):
         problems += _unanswered(files.people, whole, roster, people)
-    return CheckedPlace(tuple(grids.values()), tuple(devices.values()), tuple(people.values()), tuple(problems))
+    sheet = files.duties or files.people or files.grids
+    if sheet and now is not None and not _failed(problems):
+        problems += _unstaffed(sheet, whole, in_force(roster, people, duties), now)
+    return CheckedPlace(
+        tuple(grids.values()), tuple(devices.values()), tuple(people.values()), tuple(problems), tuple(duties)
+    )
+
+
+def in_force(roster: Roster, people: Mapping[str, Person], duties: Iterable[Duty]) -> Roster:
+    """The roster as it is once these people and duties are in force."""
+    said = {(line.person, line.kind) for line in duties}
+    kept = [line for line in roster.book.lines() if (line.person, line.kind) not in said]
+    return Roster.of({**roster.by_id, **people}.values(), [*kept, *duties])
 
 
 def _failed(problems: list[Problem]) -> bool:
     """Whether anything so far keeps the import from happening: what follows from a broken file is not worth saying."""
     return any(problem.severity is Severity.ERROR for problem in problems)
-
-
-def check_people(sheet: Sheet, registry: Registry) -> tuple[dict[str, Person], list[Problem]]:
-    """The people of a file. One without an id gets it from name, role and grid, so that a new number is a change."""
-    rows, problems = read_rows(sheet, PEOPLE_COLUMNS)
-    found: dict[str, Person] = {}
-    seen: dict[str, Row] = {}
-    for row in rows:
-        wrong = _person_problems(row, registry)
-        problems += wrong
-        ident = row["id"] or f"p-{digest(row['name'], row['role'], row['grid'])[:12]}"
-        first = seen.setdefault(ident, row)
-        if first is not row:
-            stands = f"stands in line {first.line} already"
-            what = (
-                f"id {row['id']!r} {stands}"
-                if row["id"]
-                else f"{row['name']} ({row['role']}, {row['grid']}) {stands}: give both an id"
-            )
-            problems.append(row.error(what))
-        elif not wrong:
-            found[ident] = _person(ident, row)
-    return found, problems
-
-
-def _person(ident: str, row: Row) -> Person:
-    channels, order = tuple(_channels(row)), int(row["order"] or 0)
-    return Person(ident, row["name"], row["phone"], row["role"], row["grid"], order, channels, row["language"] or "zh")
-
-
-def _channels(row: Row) -> list[str]:
-    return [word.lower() for word in re.split(r"[\s;|,/+、]+", row["channels"]) if word]
-
-
-def _person_problems(row: Row, registry: Registry) -> list[Problem]:
-    wrong = []
-    for column, limit in (("name", IDENT_LENGTH), ("role", _ROLE_LENGTH), ("id", IDENT_LENGTH)):
-        if (not row[column] and column != "id") or len(row[column]) > limit or not row[column].isprintable():
-            wrong.append(row.error(f"{column} {row[column][:40]!r} is not 1 to {limit} printable characters"))
-    if mangled(row["phone"]):
-        wrong.append(row.error("phone was a longer number before a spreadsheet changed it: format the column as text"))
-    elif not _E164.fullmatch(row["phone"]):
-        shown = repr(masked(row["phone"])) if row["phone"] else "is empty and"
-        wrong.append(row.error(f"phone {shown} is not E.164: write + and the country code, digits only, such as +86…"))
-    if row["grid"] not in registry.grids:
-        said = (
-            f"grid {row['grid']!r} is neither in the grids file nor known"
-            if row["grid"]
-            else "has no grid to answer for"
-        )
-        wrong.append(row.error(said))
-    if row["order"] and not re.fullmatch(r"\d{1,6}", row["order"], re.ASCII):
-        wrong.append(row.error(f"order {row['order']!r} is not a whole number: 0 is asked first"))
-    wrong += [
-        row.error(f"channel {word!r} is none of {', '.join(CHANNELS)}")
-        for word in _channels(row)
-        if word not in CHANNELS
-    ]
-    if row["language"] and row["language"] not in LANGUAGES:
-        wrong.append(row.error(f"language {row['language']!r} is none of {', '.join(LANGUAGES)}"))
-    return wrong
 
 
 def _moved(sheet: Sheet, whole: Registry, given: Mapping[str, Device]) -> list[Problem]:
@@ -182,6 +128,30 @@ def _unanswered(sheet: Sheet, whole: Registry, roster: Roster, people: Mapping[s
     return [Problem(sheet.name, 0, what, Severity.WARNING)]
 
 
+def _unstaffed(sheet: Sheet, whole: Registry, roster: Roster, now: datetime) -> list[Problem]:
+    """Times of the next days when nobody is on duty: first of all nobody to take what no grid covers (无主兜底)."""
+    found = []
+    if not roster.by_id and whole.grids:
+        found.append("nobody is enrolled: what happens here is told to nobody, and there is no catcher")
+    found += [
+        f"there is no catcher on duty {_when(gap)}: give somebody the role catcher, or another shift"
+        for gap in catcher_gaps(whole, roster, now, now + AHEAD)[:1]
+    ]
+    some = [gap for gap in gaps(whole, roster, now, now + AHEAD) if gap.grid in whole.grids]
+    if some:
+        first = f"{some[0].grid} {_when(some[0])}"
+        many = len({gap.grid for gap in some})
+        found.append(
+            f"in the next 7 days {many} grids have times with nobody on duty ({first} …): `tocsin roster gaps`"
+        )
+    return [Problem(sheet.name, 0, what, Severity.WARNING) for what in found]
+
+
+def _when(gap: Gap) -> str:
+    begin, end = (at.astimezone(CHINA).strftime("%Y-%m-%d %H:%M") for at in (gap.begin, gap.end))
+    return f"from {begin} to {end}"
+
+
 def _some(codes: list[str]) -> str:
     return ", ".join(codes[:_MOST_NAMED]) + (" …" if len(codes) > _MOST_NAMED else "")
 
@@ -196,16 +166,26 @@ class Change:
 
 
 def changes(checked: CheckedPlace, registry: Registry, roster: Roster) -> dict[str, Change]:
-    """What putting a checked place in force would change, by `grids`, `devices` and `people`."""
-    persons = {person.id: person for some in roster.people.values() for person in some}
+    """What putting a checked place in force would change, by `grids`, `devices`, `people` and `duties`."""
+    persons = roster.by_id
+    known = {(grid.code, grid.valid_from): grid for grid in registry.every_grid()}
     return {
-        "grids": _change({grid.code: grid for grid in checked.grids}, registry.grids),
+        "grids": _change({(grid.code, grid.valid_from): grid for grid in checked.grids}, known),
         "devices": _change({device.id: device for device in checked.devices}, registry.devices),
         "people": _change({person.id: person for person in checked.people}, persons),
+        "duties": _change(_by_person(checked.duties), _by_person(roster.book.lines())),
     }
 
 
-def _change(given: Mapping[str, object], known: Mapping[str, object]) -> Change:
+def _by_person(lines: Iterable[Duty]) -> dict[tuple[str, DutyKind], frozenset[Duty]]:
+    """Duties come and go together for a person and kind."""
+    found: dict[tuple[str, DutyKind], set[Duty]] = {}
+    for line in lines:
+        found.setdefault((line.person, line.kind), set()).add(line)
+    return {key: frozenset(some) for key, some in found.items()}
+
+
+def _change(given: Mapping[Any, object], known: Mapping[Any, object]) -> Change:
     added = len(given.keys() - known.keys())
     same = sum(key in known and known[key] == value for key, value in given.items())
     return Change(added, len(given) - added - same, same)

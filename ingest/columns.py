@@ -15,6 +15,8 @@ GRID_COLUMNS: Final = Columns(
         "name": ("grid_name", "名称", "网格名称"),
         "polygon": ("wkt", "geometry", "边界", "范围"),
         "datum": ("crs", "坐标系"),
+        "valid_from": ("from", "生效日期", "启用日期"),
+        "valid_to": ("to", "失效日期", "停用日期"),
     },
     required=("code", "level", "name"),
 )

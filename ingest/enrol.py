@@ -10,21 +10,21 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Final
 
 from ingest.columns import DEVICE_COLUMNS, GRID_COLUMNS, LEVELS
 from ingest.coordinates import Datum, to_wgs84
+from ingest.dates import instant_of
 from ingest.events import CODE_LENGTH, IDENT_LENGTH, InvalidEvent, Point
 from ingest.outlines import BadOutline, Outline, datum_of, read_outline
-from ingest.places import Places, outline, overlapping
+from ingest.places import Places
 from ingest.registry import Device, Grid, GridLevel, Registry
 from ingest.sheets import Problem, Row, Severity, Sheet, read_rows
+from ingest.tree import tree_problems
 
 _LONGEST_INTERVAL: Final = 366 * 86400
 _SHIFTED: Final = (Datum.WGS84, Datum.GCJ02, Datum.BD09)
-_MOSTLY: Final = 0.5  # of a grid inside its parent; simplified outlines rarely fall below it, another datum often does
-_OVERLAP: Final = 0.1  # of a grid inside its neighbour; borders drawn by two hands overlap by less
 _SPREADSHEET_NUMBER: Final = re.compile(r"^\d+(\.\d+)?[eE]\+\d+$")
 
 
@@ -36,6 +36,7 @@ def mangled(text: str) -> bool:
 def check_grids(sheet: Sheet, known: Registry, datum: Datum | None) -> tuple[dict[str, Grid], list[Problem]]:
     """The grids of a file, and all that is wrong with them and with the tree they make together with the known ones.
 
+    The key is the code; of a code that stands there for several times, the code and its beginning.
     `datum` stands in where the file names none. GeoJSON without any is WGS-84 (RFC 7946 §4), with a warning.
     """
     rows, problems = read_rows(sheet, GRID_COLUMNS)
@@ -46,20 +47,20 @@ def check_grids(sheet: Sheet, known: Registry, datum: Datum | None) -> tuple[dic
     for row in rows:
         grid, wrong = _grid(row, datum, undated)
         problems += wrong
-        first = seen.setdefault(row["code"], row)
+        key = row["code"] + (f" @ {grid.valid_from.isoformat()}" if grid and grid.valid_from else "")
+        first = seen.setdefault(key, row)
         if row["code"] and first is not row:
             problems.append(row.error(f"grid {row['code']!r} stands in line {first.line} already"))
         elif grid is not None:
-            found[grid.code] = (_with_known_outline(grid, known, kept), row)
+            found[grid.code if grid.code not in found else key] = (_with_known_outline(grid, known, kept), row)
     if undated:
         what = f"{len(undated)} outlines name no datum and count as WGS-84 (RFC 7946): say --datum if they are another"
         problems.append(undated[0].warning(what))
     if kept:
         what = f"{len(kept)} grids come without an outline and keep the one in force ({kept[0]} …)"
         problems.append(Problem(sheet.name, 0, what, Severity.WARNING))
-    problems += _tree_problems(found, known, rows)
-    grids = {code: grid for code, (grid, _) in found.items()}
-    return grids, problems + _terrain_problems(grids, {code: row for code, (_, row) in found.items()}, known)
+    problems += tree_problems(found, known, {row["code"] for row in rows})
+    return {key: grid for key, (grid, _) in found.items()}, problems
 
 
 def _grid(row: Row, datum: Datum | None, undated: list[Row]) -> tuple[Grid | None, list[Problem]]:
@@ -72,15 +73,27 @@ def _grid(row: Row, datum: Datum | None, undated: list[Row]) -> tuple[Grid | Non
     if row["parent"] and row["parent"] == row["code"]:
         wrong.append(row.error(f"grid {row['code']!r} is its own parent"))
     outline = Outline(())
+    begins, ends, unread = _times(row)
+    wrong += unread
     try:
         outline = _outline(row, datum, undated)
     except (BadOutline, InvalidEvent) as error:
         wrong.append(row.error(f"grid {row['code']!r}: {error}"))
     if outline.mended:
         wrong.append(row.warning(f"grid {row['code']!r}: its outline was not clean and was mended ({outline.mended})"))
-    if level is None or _code_problems(row, "code"):
+    if level is None or unread or _code_problems(row, "code"):
         return None, wrong
-    return Grid(row["code"], row["name"], level, row["parent"], outline.rings), wrong
+    return Grid(row["code"], row["name"], level, row["parent"], outline.rings, begins, ends), wrong
+
+
+def _times(row: Row) -> tuple[datetime | None, datetime | None, list[Problem]]:
+    try:
+        begins, ends = instant_of(row["valid_from"]), instant_of(row["valid_to"])
+    except InvalidEvent as error:
+        return None, None, [row.error(f"grid {row['code']!r}: {error}")]
+    if begins is not None and ends is not None and ends <= begins:
+        return None, None, [row.error(f"grid {row['code']!r} ends before it begins")]
+    return begins, ends, []
 
 
 def _with_known_outline(grid: Grid, known: Registry, kept: list[str]) -> Grid:
@@ -121,63 +134,6 @@ def _code_problems(row: Row, column: str) -> list[Problem]:
             )
         ]
     return []
-
-
-def _tree_problems(found: Mapping[str, tuple[Grid, Row]], known: Registry, rows: list[Row]) -> list[Problem]:
-    whole = {**known.grids, **{code: grid for code, (grid, _) in found.items()}}
-    attempted = {row["code"] for row in rows}  # a parent whose own line is wrong is not missing
-    problems: list[Problem] = []
-    for code, (grid, row) in found.items():
-        if grid.parent and grid.parent not in whole and grid.parent not in attempted:
-            problems.append(row.error(f"grid {code!r}: its parent {grid.parent!r} is neither in the file nor known"))
-        loop = _loop(code, whole)
-        if loop and code == min(set(loop) & found.keys()):
-            problems.append(row.error(f"grids {' → '.join([*loop, loop[0]])} stand above one another in a circle"))
-    for grid in whole.values():
-        above = whole.get(grid.parent)
-        where = found.get(grid.code) or found.get(grid.parent)
-        if (
-            above is not None
-            and where is not None
-            and above.code != grid.code
-            and above.level.height <= grid.level.height
-        ):
-            pair = f"grid {grid.code!r} ({grid.level}) stands under {above.code!r} ({above.level})"
-            what = f"{pair}: a parent is of a higher level"
-            problems.append(where[1].error(what))
-    return problems
-
-
-def _loop(code: str, grids: Mapping[str, Grid]) -> list[str]:
-    """The circle that a grid is part of, itself first; empty when the climb from it ends, or ends in another circle."""
-    line = [code]
-    while (above := grids[line[-1]].parent) in grids and above not in line:
-        line.append(above)
-    return line if above == code and len(line) > 1 else []
-
-
-def _terrain_problems(grids: Mapping[str, Grid], rows: Mapping[str, Row], known: Registry) -> list[Problem]:
-    """Warnings about outlines that do not fit together: the commonest sign of two files in two datums."""
-    whole = {**known.grids, **grids}
-    shapes = {code: shape for code, grid in whole.items() if not (shape := outline(grid.rings)).is_empty}
-    problems = []
-    for code in grids.keys() & shapes.keys():
-        parent = grids[code].parent
-        if parent in shapes and (inside := _share(shapes[code], shapes[parent])) < _MOSTLY:
-            what = f"grid {code!r}: only {inside:.0%} of it lies inside its parent {parent!r}; is the datum right?"
-            problems.append(rows[code].warning(what))
-    for code, other in overlapping(shapes):
-        same = whole[code].level is whole[other].level
-        if same and (code in rows or other in rows) and (both := _share(shapes[code], shapes[other])) > _OVERLAP:
-            row = rows.get(code) or rows[other]
-            shared = f"{both:.0%} of grid {code!r} lies inside {other!r} of the same level"
-            what = f"{shared}: the smaller one answers for what they share"
-            problems.append(row.warning(what))
-    return sorted(problems, key=lambda p: p.line)
-
-
-def _share(part: Any, whole: Any) -> float:
-    return float(part.intersection(whole).area / part.area)
 
 
 def check_devices(sheet: Sheet, registry: Registry, datum: Datum | None) -> tuple[dict[str, Device], list[Problem]]:

@@ -1,10 +1,10 @@
-"""`tocsin import`: read grids, devices and people, show all that is wrong, put the place in force when nothing is."""
+"""`tocsin import`: read grids, devices, people and their duties, show all that is wrong, put the place in force when nothing is."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
@@ -23,16 +23,26 @@ from ingest.events import InvalidEvent
 from ingest.registry import Registry
 from ingest.sheets import Problem, Severity, Sheet
 
+DUTY: Final = "duty.csv"
+KINDS: Final = ("grids", "devices", "people", "duties")
 _SHOWN: Final = 200  # lines of the table; --json has all of them
 
 GridsFile = Annotated[
-    Path | None, typer.Option("--grids", help="GeoJSON, or CSV: code,parent,level,name,polygon,datum")
+    Path | None,
+    typer.Option("--grids", help="GeoJSON, or CSV: code,parent,level,name,polygon,datum[,valid_from,valid_to]"),
 ]
 DevicesFile = Annotated[
     Path | None, typer.Option("--devices", help="CSV: id,kind,gateway,grid or lat,lon,datum,interval_s,name")
 ]
 PeopleFile = Annotated[
-    Path | None, typer.Option("--people", help="CSV: name,phone,role,grid,order[,id,channels,language]")
+    Path | None, typer.Option("--people", help="CSV: name,phone,role,grid,order[,id,channels,language,part]")
+]
+DutyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--duty",
+        help="CSV: kind,person[,days,start,end,from,to,for,grid]; duty.csv beside the people file is read by itself",
+    ),
 ]
 DatumName = Annotated[str, typer.Option("--datum", help="Datum of files that name none: wgs84, cgcs2000, gcj02, bd09")]
 
@@ -42,21 +52,25 @@ def import_place(
     grids: GridsFile = None,
     devices: DevicesFile = None,
     people: PeopleFile = None,
+    duty: DutyFile = None,
     datum: DatumName = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and change nothing")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout")] = False,
     config: Config = None,
 ) -> None:
-    """Read a place from files: all of it, or nothing when there is an error. 导入网格、设备和人员"""
-    if not (grids or devices or people):
-        _leave("nothing to import: name at least one of --grids, --devices and --people", CANNOT)
+    """Read a place from files: all of it, or nothing when there is an error. 导入网格、设备、人员和排班"""
+    if not (grids or devices or people or duty):
+        _leave("nothing to import: name at least one of --grids, --devices, --people and --duty", CANNOT)
+    if people and not duty and (beside := people.with_name(DUTY)).is_file():
+        duty = beside
     stated = _datum(datum)
-    files, unreadable = _read(grids, devices, people)
-    ledger = _ledger(settings_or_exit(config).ledger.address)
+    files, unreadable = _read(grids, devices, people, duty)
+    settings = settings_or_exit(config)
+    ledger = _ledger(settings.ledger.address)
     try:
         registry, roster = ledger.registry(), ledger.roster()
-        checked = check_place(files, registry, roster, stated)
-        checked = CheckedPlace(checked.grids, checked.devices, checked.people, (*unreadable, *checked.problems))
+        checked = check_place(files, registry, roster, stated, ledger.now() or settings.clock.clock().now())
+        checked = replace(checked, problems=(*unreadable, *checked.problems))
         done = put_in_force(checked, ledger, registry=registry, roster=roster, dry_run=dry_run)
     except LedgerUnavailable as error:
         _leave(f"the ledger does not answer, nothing was changed: {error}; start it and import again", MISSING)
@@ -76,7 +90,8 @@ def put_in_force(
     counted = changes(checked, registry, roster)
     anything = any(change.added or change.changed for change in counted.values())
     write = checked.sound and anything and not dry_run
-    version = ledger.replace_place(checked.grids, checked.devices, checked.people) if write else registry.version
+    parts = (checked.grids, checked.devices, checked.people, checked.duties)
+    version = ledger.replace_place(*parts) if write else registry.version
     return {
         "ok": checked.sound,
         "dry_run": dry_run,
@@ -108,7 +123,7 @@ def show(problems: Sequence[Problem], done: dict[str, Any], console: Console) ->
         if done["dry_run"]
         else "nothing to change"
     )
-    told = [_told(kind, Change(**done[kind])) for kind in ("grids", "devices", "people") if any(done[kind].values())]
+    told = [_told(kind, Change(**done[kind])) for kind in KINDS if any(done[kind].values())]
     console.print(f"{verb} (version {done['version']}): {'; '.join(told)}", highlight=False)
 
 

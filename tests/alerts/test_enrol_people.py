@@ -1,9 +1,13 @@
 """People out of a file, and a whole place at once."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from alerts.enrol import Change, PlaceFiles, changes, check_people, check_place
-from alerts.roster import Person, Roster
+from alerts.duty import CHINA, EVERY_DAY, Duty, DutyKind
+from alerts.enrol import Change, PlaceFiles, changes, check_people, check_place, in_force
+from alerts.enrol_duty import check_duties
+from alerts.roster import Part, Person, Roster
 from ingest.events import Point
 from ingest.registry import Device, Grid, GridLevel, Registry
 from ingest.sheets import Severity, Sheet
@@ -131,7 +135,127 @@ def test_what_an_import_changes_is_counted_before_it_happens():
         "grids": Change(3, 0, 0),
         "devices": Change(1, 0, 0),
         "people": Change(1, 0, 0),
+        "duties": Change(0, 0, 0),
     }
     in_force = Registry.of([*place.grids[:2], Grid("H", "another name", GridLevel.GRID, "T")], place.devices)
     counted = changes(place, in_force, Roster.of(place.people))
-    assert counted == {"grids": Change(0, 1, 2), "devices": Change(0, 0, 1), "people": Change(0, 0, 1)}
+    assert counted == {
+        "grids": Change(0, 1, 2),
+        "devices": Change(0, 0, 1),
+        "people": Change(0, 0, 1),
+        "duties": Change(0, 0, 0),
+    }
+
+
+def test_a_deputy_is_one_in_either_language():
+    header = "id,name,phone,role,grid,主副"
+    found, problems = people(
+        f"p1,n,{PHONE},r,G,B角\np2,n,{PHONE},r,G,\np3,n,{PHONE},r,G,副\np4,n,{PHONE},r,G,A", header
+    )
+    assert not problems
+    assert [p.part for p in found.values()] == [Part.DEPUTY, Part.MAIN, Part.DEPUTY, Part.MAIN]
+    _, problems = people(f"p1,n,{PHONE},r,G,C", header)
+    assert [p.what for p in problems] == ["part 'C' is none of a, b (主岗, 副岗)"]
+
+
+LI, LI_2 = Person("p1", "李一", PHONE, "leader", "G"), Person("p2", "李一", PHONE, "leader", "T")
+WANG = Person("w", "王二", PHONE, "worker", "G")
+KNOWN = {p.id: p for p in (LI, LI_2, WANG)}
+
+
+def duties(text: str, header: str = "kind,person,days,start,end,from,to,for,grid"):
+    return check_duties(Sheet("duty.csv", f"{header}\n{text}".encode()), PLACE, KNOWN)
+
+
+def shift(*days: int, start: int = 0, end: int = 1440, **but: datetime) -> Duty:
+    return Duty(DutyKind.SHIFT, "w", days, start, end, **but)
+
+
+def instant(day: int, hour: int = 0) -> datetime:
+    return datetime(2026, 3, day, hour, tzinfo=CHINA).astimezone(UTC)
+
+
+LINES = [
+    ("a night shift of weekdays", "shift,w,1-5,22:00,06:00,,,,", shift(1, 2, 3, 4, 5, start=1320, end=360)),
+    ("days over the end of the week", "shift,w,sat-mon,8:00,24:00,,,,", shift(1, 6, 7, start=480)),
+    ("in Chinese", "班次,王二,周一至周三、周日,08：00,次日08:00,,,,", shift(1, 2, 3, 7, start=480, end=480)),
+    ("every day, all day", "值班,w,,,,,,,", shift(*EVERY_DAY)),
+    ("by a word", "shift,w,周末,,,,,,", shift(6, 7)),
+    ("for a time", "shift,w,6,,,2026-03-01,2026-03-07,,", shift(6, since=instant(1), until=instant(8))),
+    (
+        "leave to the end of its last day",
+        "请假,w,,,,2026-03-01,2026-03-03,,",
+        Duty(DutyKind.ABSENT, "w", since=instant(1), until=instant(4)),
+    ),
+    (
+        "a stand-in for some hours",
+        "替班,w,,,,2026-03-01 08:00,2026-03-01 20:00,p1,",
+        Duty(DutyKind.STAND_IN, "w", since=instant(1, 8), until=instant(1, 20), instead_of="p1"),
+    ),
+    (
+        "an override of another grid",
+        "override,w,,,,2026-03-01,2026-03-01,,T",
+        Duty(DutyKind.OVERRIDE, "w", since=instant(1), until=instant(2), grid="T"),
+    ),
+    ("one of two of a name, by the grid", "shift,李一,1,,,,,,T", Duty(DutyKind.SHIFT, "p2", (1,))),
+]
+
+
+@pytest.mark.parametrize(("_what", "text", "line"), LINES, ids=[row[0] for row in LINES])
+def test_a_line_of_a_duty_book_is_read(_what, text, line):
+    found, problems = duties(text)
+    assert not problems
+    assert list(found) == [line]
+
+
+BAD_LINES = [
+    ("a kind that is none", "party,w,,,,,,,", "kind 'party' is none of"),
+    ("nobody", "shift,,,,,,,,", "names nobody"),
+    ("somebody unknown", "shift,x,,,,,,,", "'x' is nobody of the people file or the ledger"),
+    ("one of two of a name", "shift,李一,,,,,,,", "2 people are called '李一'"),
+    ("a day that is none", "shift,w,8,,,,,,", "days '8' are not understood"),
+    ("a time that is none", "shift,w,,25:00,,,,,", "'25:00' is no time of day"),
+    ("a time after midnight of the next day", "shift,w,,,24:30,,,,", "'24:30' is no time of day"),
+    ("leave without an end", "absent,w,,,,2026-03-01,,,", "needs from and to"),
+    ("an end before its beginning", "absent,w,,,,2026-03-02,2026-03-01,,", "is not after from"),
+    ("a stand-in for nobody", "stand_in,w,,,,2026-03-01,2026-03-01,,", "names nobody"),
+    ("a stand-in for themselves", "stand_in,w,,,,2026-03-01,2026-03-01,w,", "cannot stand in for themselves"),
+    ("an override of an unknown grid", "override,w,,,,2026-03-01,2026-03-01,,Q", "grid 'Q' is neither"),
+    ("a date that is none", "absent,w,,,,soon,2026-03-01,,", "'soon' is no date"),
+]
+
+
+@pytest.mark.parametrize(("_what", "text", "said"), BAD_LINES, ids=[row[0] for row in BAD_LINES])
+def test_a_broken_line_of_a_duty_book_is_an_error_with_its_line(_what, text, said):
+    found, problems = duties(text)
+    assert not found
+    assert [(p.line, p.severity) for p in problems] == [(2, Severity.ERROR)]
+    assert said in problems[0].what
+
+
+MONDAY = datetime(2026, 3, 2, tzinfo=CHINA)
+
+
+def test_times_without_anybody_on_duty_are_a_warning_and_the_catcher_s_come_first():
+    book = Sheet("duty.csv", b"kind,person,start,end\nshift,p1,04:00,02:00\n")
+    place = check_place(PlaceFiles(GRIDS, None, PEOPLE, book), Registry(), Roster(), now=MONDAY)
+    assert place.sound
+    assert place.duties == (Duty(DutyKind.SHIFT, "p1", EVERY_DAY, 240, 120),)
+    assert [p.what for p in place.problems][1:] == [
+        "there is no catcher on duty from 2026-03-02 02:00 to 2026-03-02 04:00: give somebody the role catcher, or another shift",
+        "in the next 7 days 1 grids have times with nobody on duty (G from 2026-03-02 02:00 to 2026-03-02 04:00 …): `tocsin roster gaps`",
+    ]
+
+
+def test_a_place_of_grids_alone_says_that_nobody_is_enrolled():
+    place = check_place(PlaceFiles(GRIDS), Registry(), Roster(), now=MONDAY)
+    assert place.sound
+    assert "nobody is enrolled" in place.problems[0].what
+
+
+def test_duties_are_counted_for_a_person_and_kind():
+    book = Sheet("duty.csv", b"kind,person,days\nshift,p1,1\nshift,p1,2\n")
+    place = check_place(PlaceFiles(GRIDS, None, PEOPLE, book), Registry(), Roster())
+    before = Roster.of(place.people, [Duty(DutyKind.SHIFT, "p1", (3,))])
+    assert changes(place, Registry(), before)["duties"] == Change(0, 1, 0)
+    assert changes(place, Registry(), in_force(before, {}, place.duties))["duties"] == Change(0, 0, 1)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,31 @@ def test_the_place_in_the_documentation_can_be_imported_as_it_stands(office):
         "smoke-0002": "02",
         "level-0001": "02",
     }
+
+
+def test_a_duty_book_beside_the_people_is_read_by_itself_and_again_changes_nothing(office):
+    Path("duty.csv").write_text("类型,人员,开始时间,结束时间\n班次,李一,08:00,20:00\n", encoding="utf-8")
+    result = office(*ALL)
+    assert result.exit_code == 0, result.output
+    assert "duties 1 new" in result.stdout
+    _, roster = in_force()
+    assert [(line.start, line.end) for line in roster.book.lines()] == [(480, 1200)]
+    assert json.loads(office(*ALL, "--json").stdout)["duties"] == {"added": 0, "changed": 0, "same": 1}
+
+
+def test_a_duty_book_may_come_alone(office):
+    office(*ALL)
+    Path("nights.csv").write_text("kind,person,start,end\nshift,王二,20:00,08:00\n", encoding="utf-8")
+    result = office("--duty", "nights.csv", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["duties"]["added"] == 1
+    assert any("no catcher on duty" in p["what"] for p in json.loads(result.stdout)["problems"]) is False
+
+
+def test_a_grid_may_be_redrawn_from_a_day_on(office):
+    office(*ALL)
+    Path("redrawn.csv").write_text("code,parent,level,name,valid_from\nG,T,grid,新网格,2031-01-01\n", encoding="utf-8")
+    assert office("--grids", "redrawn.csv").exit_code == 0
+    registry, _ = in_force()
+    names = [registry.grid("G", datetime(year, 6, 1, tzinfo=UTC)).name for year in (2030, 2031)]
+    assert names == ["一网格", "新网格"]

@@ -1,7 +1,7 @@
 """Grids and devices out of files: everything wrong is told at once, with its line, and nothing is guessed."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import shapely
@@ -392,3 +392,54 @@ def test_geometries_that_are_nonsense_are_refused_and_never_crash():
 def test_what_was_read_can_be_asked_for_places():
     found, _ = grids(f'G,,grid,g,"{SQUARE}",wgs84')
     assert Places(Registry.of(found.values(), [])).locate(Point(29.005, 118.005)).grid == "G"
+
+
+def dated(text: str, *, known: Registry = NOWHERE):
+    return check_grids(table("编码,上级,级别,名称,polygon,datum,生效日期,失效日期\n" + text), known, None)
+
+
+def test_a_code_may_stand_there_once_for_each_time():
+    found, problems = dated(
+        "T,,township,镇,,,,\nG,T,grid,旧,,,,2026-03-01\nG,T,grid,新,,,2026/3/1,\nG,T,grid,再,,,2026-09-01 08:00,\n".replace(
+            "2026/3/1", "2026-03-01"
+        )
+    )
+    assert not problems
+    midnight = datetime(2026, 2, 28, 16, tzinfo=UTC)  # a date is its midnight in China
+    assert [(g.name, g.valid_from, g.valid_to) for g in found.values() if g.code == "G"] == [
+        ("旧", None, midnight),
+        ("新", midnight, None),
+        ("再", datetime(2026, 9, 1, tzinfo=UTC), None),
+    ]
+
+
+BAD_TIMES = [
+    ("a date that is none", "G,,grid,g,,,March,\n", "'March' is no date"),
+    ("an end before the beginning", "G,,grid,g,,,2026-03-02,2026-03-01\n", "ends before it begins"),
+    ("one code twice for one time", "G,,grid,g,,,2026-03-02,\nG,,grid,h,,,2026-03-02,\n", "stands in line 2 already"),
+    (
+        "a circle that only one time has",
+        "G,H,grid,g,,,2026-03-02,\nH,,village,h,,,,\nH,G,village,h,,,2026-05-01,\n",
+        "stand above one another in a circle",
+    ),
+]
+
+
+@pytest.mark.parametrize(("_what", "text", "said"), BAD_TIMES, ids=[row[0] for row in BAD_TIMES])
+def test_impossible_times_of_grids_are_errors(_what, text, said):
+    _, problems = dated(text)
+    assert any(said in what for _, what in told(problems)), problems
+
+
+def test_a_grid_without_its_parent_for_a_while_is_a_warning():
+    _, problems = dated("V,,village,v,,,2026-05-01,\nG,V,grid,g,,,2026-03-01,\n")
+    assert told(problems) == []
+    assert told(problems, Severity.WARNING) == [
+        (3, "grid 'G' is in force while its parent 'V' is not: then it has nobody above it")
+    ]
+
+
+def test_outlines_of_one_code_at_two_times_do_not_overlap_one_another():
+    known = Registry.of([Grid("G", "old", GridLevel.GRID, "", (((118, 29), (118.01, 29), (118, 29.01)),))], [])
+    _, problems = dated(f'G,,grid,g,"{SQUARE}",wgs84,2026-03-01,\n', known=known)
+    assert problems == []
