@@ -72,6 +72,7 @@ class Reason(StrEnum):
     RESOLVED = "resolved"
     INSTRUCTION = "instruction"
     SUPERVISE = "supervise"  # 督办: a service clock is about to run out, or has
+    WHISTLE = "whistle"  # 吹哨报到: a unit is called to a case, and what follows from it
 
 
 class NoticeState(StrEnum):

@@ -15,6 +15,7 @@ from alerts.outcome import NotAllowed, Outcome, Why
 from alerts.rules import seconds
 from alerts.spoken import begun_again, line, said
 from alerts.transitions import after, ask
+from alerts.whistle_case import must_be_over
 from alerts.work import Finding
 from streams.signal import Origin
 
@@ -85,8 +86,9 @@ def call_back(alert: Alert, command: CallBack, now: datetime) -> Outcome:
 
 
 def close(alert: Alert, command: Close, now: datetime) -> Outcome:
-    """The case is closed. Raises `NotAllowed` while it must be verified, or a caller is owed a word and nothing says why not."""
+    """The case is closed. Raises `NotAllowed` while it must be verified, units are at it, or a caller is owed a word without a reason."""
     after(alert.id, alert.handling, command.move)
+    must_be_over(alert, command.move)
     if alert.work.rules.verify and alert.handling is Handling.HANDLED:
         raise _refused(
             alert, Move.CLOSE, "it must be verified by somebody else than who handled it before it is closed"

@@ -11,6 +11,7 @@ from alerts.clock_commands import Agree, Extend, Pause, Resume
 from alerts.moves import Move
 from alerts.policy import Policy
 from alerts.quiet.events import QuietEvent
+from alerts.whistle_commands import WhistleCommand
 from alerts.work import Caller, Finding
 from streams.signal import Level, Signal
 
@@ -244,6 +245,7 @@ Command = (
     | Resume
     | Extend
     | Agree
+    | WhistleCommand
 )
 
 

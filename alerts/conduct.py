@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from alerts import canary
-from alerts.alert import Alert, Notice, NoticeState
+from alerts.alert import Alert, Notice, NoticeState, Reason
 from alerts.candidates import Candidates
 from alerts.commands import (
     Acknowledge,
@@ -40,6 +40,7 @@ from alerts.roster import Roster
 from alerts.telling import Teller
 from alerts.transitions import after
 from alerts.waking import fall_due, look_again, set_right
+from alerts.whistle_commands import Blow, NameUnits
 from alerts.words import Words
 from ingest.events import Mark
 from ingest.registry import Registry
@@ -202,6 +203,8 @@ class Conductor:
         """A dispatch names somebody who is on the roster; without a name it goes to whoever answers for the grid."""
         if isinstance(command, Grade):
             return replace(command, policy=self._policies.policy(alert.kind))
+        if isinstance(command, Blow | NameUnits):
+            return replace(command, plan=self._policies.whistle)
         if not isinstance(command, Dispatch):
             return command
         person = teller.person(command.to) if command.to else teller.leader(alert.place.grid)
@@ -305,6 +308,6 @@ def _answered(docket: Docket, notice: Notice, state: NoticeState) -> Alert:
     if alert is None:
         raise UnknownNotice(f"the notice {notice.key} has no alert; the answer is for something else")
     told = docket.move(notice, state, Delivered(notice, state, Why.PROVIDER)) or alert
-    if state is not NoticeState.ANSWERED or told.handling.over:
+    if state is not NoticeState.ANSWERED or told.handling.over or notice.reason is Reason.WHISTLE:
         return told
     return docket.apply(told, Acknowledge(notice.name, via=notice.channel, person=notice.person))

@@ -32,6 +32,7 @@ from alerts.quiet.events import Hushed, Reconsider, Rehearsed, Unhushed
 from alerts.quiet.hush import Hush, Rehearsal
 from alerts.quiet.verdict import QuietPolicy
 from alerts.telling import Teller
+from alerts.whistle import Tell
 
 GIVEN_UP: Final = frozenset({NoticeState.FAILED, NoticeState.CANCELLED})
 
@@ -132,6 +133,8 @@ class Docket:
                     self._queue(alert, *self.teller.hand_down(alert, self.now))
             case Supervise():
                 self._queue(alert, *self.teller.supervise(alert, effect, self.now))
+            case Tell():
+                self._queue(alert, *self.teller.whistle(alert, effect, self.now))
             case Cascade():
                 for ident in effect.cases:
                     if (other := self.get(ident)) is not None:
@@ -143,7 +146,7 @@ class Docket:
                 self._queue(alert, *self.teller.resolve(alert, effect, known, self.now))
             case Cancel():
                 queued = [n for n in self._notices_of(alert.id).values() if waiting(n)]
-                for notice in [n for n in queued if effect.person in {"", n.person}]:
+                for notice in [n for n in queued if _means(effect, alert, n)]:
                     self.move(notice, NoticeState.CANCELLED, Delivered(notice, NoticeState.CANCELLED, effect.why))
 
     def _ring(self, alert: Alert, notify: Notify) -> None:
@@ -181,6 +184,13 @@ class Docket:
             queued = (n for n in self._new.values() if n.alert == alert)
             self._notices[alert] = {n.key: n for n in known} | {n.key: n for n in queued}
         return self._notices[alert]
+
+
+def _means(cancel: Cancel, alert: Alert, notice: Notice) -> bool:
+    """Whether a notice is called back. Whoever answers a bell does not answer a whistle."""
+    if cancel.unit is not None:
+        return notice.reason is Reason.WHISTLE and cancel.unit in {0, notice.step}
+    return (notice.reason is not Reason.WHISTLE or alert.handling.over) and cancel.person in {"", notice.person}
 
 
 def _without_confirmed(alert: Alert, notices: list[Notice], told: Told) -> tuple[list[Notice], Told]:

@@ -26,6 +26,7 @@ from alerts import (
     linking,
     timers,
     told,
+    whistle_case,
 )
 from alerts.alert import Alert
 from alerts.clock_commands import Agree, Extend, Pause, Resume
@@ -96,6 +97,7 @@ _DECIDES: Final[Mapping[type, Callable[[Alert, Any, datetime], Outcome]]] = Mapp
     Resume: clockwork.resume,
     Extend: clockwork.extend,
     Agree: clockwork.agree,
+    **dict.fromkeys(whistle_case.COMMANDS, whistle_case.obey),
     Hushed: hushing.hushed,
     Rehearsed: hushing.rehearsed,
     Unhushed: hushing.unhushed,
@@ -109,6 +111,7 @@ _FALLS_DUE: Final[Mapping[str, Callable[[Alert, str, datetime], Outcome]]] = Map
     timers.HAND_DOWN: lambda alert, _, __: told.staffed_again(alert),
     timers.EXPIRY: lambda alert, _, now: answering.expired(alert, now),
     clockwork.TIMER: clockwork.struck,
+    whistle_case.TIMER: whistle_case.due,
     hushing.QUIET: hushing.over,
     hushing.WARNING: hushing.warned,
 })  # fmt: skip

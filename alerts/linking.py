@@ -18,6 +18,7 @@ from alerts.moves import Move
 from alerts.outcome import Cancel, NotAllowed, Outcome, Why
 from alerts.spoken import begun_again, line, said
 from alerts.transitions import after
+from alerts.whistle_case import must_be_over
 from alerts.work import CALLERS, Finding
 
 
@@ -33,9 +34,11 @@ def merge(alert: Alert, command: Merge, now: datetime) -> Outcome:
 def take_in(alert: Alert, event: TakeIn, now: datetime) -> Outcome:
     """The other side: evidence, callers and level come over, and a worse level rings (law 7).
 
-    Raises `NotAllowed` for a case that is over, or when more callers would be owed a word than one case keeps.
+    Raises `NotAllowed` for a case that is over, while units are called to the other one, or when more callers would be owed a word than
+    one case keeps.
     """
     other = event.other
+    must_be_over(other, Move.MERGE)
     if alert.handling.over:
         raise NotAllowed(
             f"{alert.id} is {alert.handling}: reopen it first, or merge the other way round",

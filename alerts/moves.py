@@ -41,3 +41,4 @@ class Move(StrEnum):
     RESUME = "resume"
     EXTEND = "extend"
     AGREE = "agree"  # on a date
+    WHISTLE = "whistle"  # 吹哨: units are called together for the case, and what they do about it

@@ -12,6 +12,7 @@ from alerts.alert import Alert, Notice, NoticeState, Reason
 from alerts.commands import Skipped
 from alerts.outcome import Why
 from alerts.roster import Person
+from alerts.whistle import Tell
 from alerts.words import Words
 from ingest.events import digest
 from ingest.registry import Grid, GridLevel, Registry
@@ -50,6 +51,7 @@ class Telling:
     episode: str
     clock: str = ""
     stroke: str = ""
+    whistle: Tell | None = None
 
 
 def waiting(notice: Notice) -> bool:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from alerts.alert import Alert, Entry, Handling, Reason
 from alerts.clock import Stroke
 from alerts.moves import Move
+from alerts.whistle import Tell
 
 
 class Why(StrEnum):
@@ -68,6 +69,12 @@ class Why(StrEnum):
     GRAVER = "graver"  # a clock struck something graver at the same time
     PAUSE_ENDED = "pause_ended"  # a service clock goes on by itself
     CALENDAR = "calendar"  # the working days of that year are not known
+    STANDARD_MATTER = "standard_matter"  # a whistle for which the policy lists the units
+    OTHER_MATTER = "other_matter"  # a whistle for which the county centre names them
+    ATTENDANCE = "attendance"  # a unit did not come in time
+    DEADLINE = "deadline"  # the units did not finish in time
+    UNNAMED = "unnamed"  # the county centre did not name units in time
+    WHISTLE_ANSWERED = "whistle_answered"  # the unit has come further, or the whistle is over
 
 
 class NotAllowed(RuntimeError):
@@ -119,10 +126,14 @@ class Supervise:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Every notice of the alert that has not left yet goes, for this reason (law 6); with `person`, only that person's."""
+    """Every notice of the alert that has not left yet goes, for this reason (law 6); with `person`, only that person's.
+
+    Those of a whistle only go when the case is over, or by `unit`: the number of a unit, or 0 for all of them.
+    """
 
     why: str
     person: str = ""
+    unit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +154,7 @@ class TellToldPeople:
     notice: str = ""
 
 
-Effect = Notify | NotifyPerson | NotifyAbove | Supervise | HandDown | Cancel | Cascade | TellToldPeople
+Effect = Notify | NotifyPerson | NotifyAbove | Supervise | HandDown | Tell | Cancel | Cascade | TellToldPeople
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ from alerts.quiet.verdict import QuietPolicy
 from alerts.reminding import SHIPPED as INSTRUCTIONS
 from alerts.reminding import InstructionRules, InstructionsTable
 from alerts.rules import NONE, Rules, RulesTable
+from alerts.whistle_policy import SHIPPED as WHISTLES
+from alerts.whistle_policy import WhistlePolicy, WhistleTable
 from alerts.work import RECENT
 from streams.canary import KIND as CANARY
 from streams.signal import Level
@@ -108,6 +110,7 @@ class Policies:
     targets: Mapping[Level, Target] = field(default_factory=lambda: MappingProxyType({}))
     quiet: QuietPolicy = field(default_factory=QuietPolicy)
     instructions: InstructionRules = INSTRUCTIONS
+    whistle: WhistlePolicy = WHISTLES
 
     def policy(self, kind: str) -> Policy:
         """The policy of a kind; a kind that the file does not name gets the default one. The canary's is built in."""
@@ -220,6 +223,7 @@ class _File(_Table):
     clocks: ClockTable = ClockTable()
     quiet: QuietTable = QuietTable()
     instructions: InstructionsTable = InstructionsTable()
+    whistle: WhistleTable = WhistleTable()
 
     @model_validator(mode="after")
     def _red_rings(self) -> _File:
@@ -248,7 +252,7 @@ class _File(_Table):
         kinds = {kind: self.policy(kind, table) for kind, table in self.kinds.items()}
         targets = {level: Target(**table.model_dump()) for level, table in self.targets.items()}
         default = self.policy("default", _Kind())
-        rest = (self.quiet.value(), self.instructions.value())
+        rest = (self.quiet.value(), self.instructions.value(), self.whistle.value())
         return Policies(self.version, MappingProxyType(kinds), default, MappingProxyType(targets), *rest)
 
 

@@ -15,6 +15,7 @@ from alerts.moves import Move
 from alerts.outcome import Cancel, Cascade, Effect, Outcome, TellToldPeople
 from alerts.timers import ACKNOWLEDGED, without
 from alerts.transitions import after
+from alerts.whistle_case import ended
 
 # What a person's move is called on the timeline, and which stage it reaches.
 SAID: Final[Mapping[Move, tuple[str, str]]] = MappingProxyType({
@@ -75,7 +76,8 @@ def said(alert: Alert, command: Command, now: datetime, **more: Any) -> Outcome:
     )
     if then is not Handling.ACKNOWLEDGED:
         moved = without(moved, *(moved.timers if then.over else ACKNOWLEDGED))
-    return Outcome(moved, (line(alert, command, now, **more),), _quieted(alert, then, what))
+    moved, whistled = ended(moved, command.by, now) if then.over else (moved, ())
+    return Outcome(moved, (line(alert, command, now, **more), *whistled), _quieted(alert, then, what))
 
 
 def begun_again(alert: Alert) -> Mapping[str, datetime]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final
 
-from alerts import canary
+from alerts import canary, whistle_notices
 from alerts.alert import Alert, Notice, Reason
 from alerts.commands import Skipped, Told
 from alerts.notices import Telling, channels_for, compose, episode, notice, place_name, reached
@@ -18,6 +18,7 @@ from alerts.quiet.hours import ZONE, Hours
 from alerts.quiet.hush import DRILL
 from alerts.roster import Person, Roster
 from alerts.routing import Moment, Route, aim, line_of, look, next_staffed
+from alerts.whistle import Tell
 from alerts.words import Words
 from ingest.events import Mark
 from ingest.registry import Registry
@@ -74,17 +75,18 @@ class Teller:
 
     def hand_down(self, alert: Alert, now: datetime) -> tuple[list[Notice], Told]:
         """The notice for the lowest level that was passed over and has somebody now; the chain goes on where it was."""
-        looks = (look(self.registry, self.roster, code, self._moment(None, now)) for code in alert.work.passed)
-        seen = next((seen for seen in looks if seen.why is None), None)
+        moment = self._moment(None, now)
+        over = alert.work.passed
+        seen = next((s for s in (look(self.registry, self.roster, c, moment) for c in over) if s.why is None), None)
+        lower = over[: over.index(seen.grid)] if seen else over  # what lies above it need not hear of it any more
+        staffed_at = next_staffed(self.registry, self.roster, lower, moment)
         if seen is None:
-            passed, staffed_at = self._passed(alert, Route(), now)
-            skipped = tuple(Skipped(Why.OFF_DUTY, code) for code in alert.work.passed)
-            return [], Told(Reason.REASSIGNED, -1, "", (), skipped, passed, staffed_at)
+            skipped = tuple(Skipped(Why.OFF_DUTY, code) for code in over)
+            return [], Told(Reason.REASSIGNED, -1, "", (), skipped, lower, staffed_at)
         telling = Telling(Reason.REASSIGNED, -1, f"{episode(alert)}/{seen.grid}")
         notices, unused = self._to(seen.people[:1], TEXT, alert, telling, now)
         told = tuple((n.person, n.channel) for n in notices)
-        passed, staffed_at = self._passed(alert, Route(grid=seen.grid), now)
-        return notices, Told(Reason.REASSIGNED, -1, seen.grid, told, unused, passed, staffed_at, why=Why.HANDED_DOWN)
+        return notices, Told(Reason.REASSIGNED, -1, seen.grid, told, unused, lower, staffed_at, Why.HANDED_DOWN)
 
     def _passed(self, alert: Alert, found: Route, now: datetime) -> tuple[tuple[str, ...], datetime | None]:
         """The levels of an alert's line that were passed over and have not been told, lowest first, and when one has somebody again."""
@@ -136,6 +138,16 @@ class Teller:
         notices, skipped = self._to(found.people[:1], TEXT, alert, telling, now)
         told = tuple((n.person, n.channel) for n in notices)
         return notices, Told(Reason.SUPERVISE, -1, found.grid, told, (*found.skipped, *skipped))
+
+    def whistle(self, alert: Alert, tell: Tell, now: datetime) -> tuple[list[Notice], Told]:
+        """The notice about a whistle for the first asked of those who are meant. It carries the number of the unit, 0 without one."""
+        moment = self._moment(alert.stages.get("event_at"), now)
+        found = whistle_notices.whom(tell, alert.place.grid, self.registry, self.roster, moment)
+        number = tell.whistle.number_of(tell.unit) if tell.unit else 0
+        telling = Telling(Reason.WHISTLE, number, f"{tell.whistle.number}/{tell.what}/{tell.turn}", whistle=tell)
+        notices, skipped = self._to(found.people[:1], tell.whistle.channels, alert, telling, now)
+        told = tuple((n.person, n.channel) for n in notices)
+        return notices, Told(Reason.WHISTLE, number, found.grid, told, (*found.skipped, *skipped))
 
     def resolve(
         self, alert: Alert, over: TellToldPeople, known: Iterable[Notice], now: datetime
@@ -213,17 +225,22 @@ class Teller:
 
     def _held(self, person: Person, alert: Alert, telling: Telling, now: datetime) -> datetime | None:
         """Until when a notice waits because of somebody's quiet hours. What a person asks of a person never waits."""
-        asked = telling.reason in {Reason.INSTRUCTION, Reason.REASSIGNED} or alert.kind == CANARY
+        asked = telling.reason in {Reason.INSTRUCTION, Reason.REASSIGNED, Reason.WHISTLE} or alert.kind == CANARY
         return None if asked else self._hours.held_until(person.id, alert.level, now)
 
     def _text(self, language: str, channel: str, telling: Telling, alert: Alert, place: str) -> str:
         at = alert.stages.get("event_at")
         minute = at.replace(second=0, microsecond=0) if at else None
         drill = bool(alert.marks & Mark.DRILL)
-        why = (telling.reason, telling.clock, telling.stroke)
+        why = (telling.reason, telling.clock, telling.stroke, telling.whistle)
         key = (language, channel, why, alert.level, alert.kind, place, minute, alert.origins, alert.handling, drill)
         if key not in self._texts:
-            said = compose(self._words, language, channel, telling, alert, place)
+            blown = telling.whistle
+            said = (
+                compose(self._words, language, channel, telling, alert, place)
+                if blown is None
+                else whistle_notices.said(self._words, language, channel, blown, place)
+            )
             self._texts[key] = f"{MARK}{said}" if drill else said
         return self._texts[key]
 

@@ -15,7 +15,7 @@ from alerts.outcome import HandDown, Outcome, TellToldPeople, Why
 
 _STAGE_OF: Final = MappingProxyType({NoticeState.SENT: "sent_at", NoticeState.DELIVERED: "delivered_at"})
 _REACHED: Final = frozenset({NoticeState.SENT, NoticeState.DELIVERED, NoticeState.ANSWERED})
-_NO_CLIMB: Final = frozenset({Reason.RESOLVED, Reason.INSTRUCTION, Reason.REASSIGNED, Reason.SUPERVISE})
+_NO_CLIMB: Final = frozenset({Reason.RESOLVED, Reason.INSTRUCTION, Reason.REASSIGNED, Reason.SUPERVISE, Reason.WHISTLE})
 
 
 def told(alert: Alert, event: Told, now: datetime) -> Outcome:
@@ -26,12 +26,12 @@ def told(alert: Alert, event: Told, now: datetime) -> Outcome:
     about: dict[str, Any] = {"reason": event.reason, "step": event.step}
     if not event.told:
         entry = Entry(alert.id, now, "not_told", why=Why.NOBODY, detail=MappingProxyType(about))
-        return Outcome(alert, (*skipped, entry))
+        return Outcome(_passing(alert, event), (*skipped, entry))
     about |= {"grid": event.grid, "told": event.told}
     entry = Entry(alert.id, now, "told", why=event.why or event.reason, detail=MappingProxyType(about))
     reached = alert.reached if event.reason in _NO_CLIMB else event.grid or alert.reached
-    supervised = event.reason is Reason.SUPERVISE  # the level above hears of a clock: nobody is asked to go
-    stages = alert.stages if supervised else evidence.reach(alert.stages, now, "first_notice_at")
+    aside = event.reason in {Reason.SUPERVISE, Reason.WHISTLE}  # beside the bell: it is not rung by this
+    stages = alert.stages if aside else evidence.reach(alert.stages, now, "first_notice_at")
     after = replace(alert, stages=stages, reached=reached)
     rings = event.reason in RINGING and 0 <= event.step < len(alert.chain)
     if rings and alert.chain[event.step].confirm_all:

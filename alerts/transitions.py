@@ -63,6 +63,7 @@ def _rows() -> dict[tuple[Handling, Move], Handling]:
         **stay(Move.RESUME, *OPEN),
         **stay(Move.EXTEND, *OPEN),
         **stay(Move.AGREE, *OPEN),
+        **stay(Move.WHISTLE, *OPEN),  # units are called beside whoever has it
         **stay(Move.NOTE, *Handling),
         **stay(Move.SHOW, *Handling),
     }
@@ -116,6 +117,7 @@ NEEDS: Final[Mapping[Move, Need]] = MappingProxyType({
     Move.RESUME: Need(_ANYBODY),
     Move.EXTEND: Need(_ANYBODY, reason=True, approval=True),
     Move.AGREE: Need(_ANYBODY, reason=True, approval=True),
+    Move.WHISTLE: Need(_ANYBODY),
     Move.NOTE: Need(_ANYBODY),
     Move.SHOW: Need(_ANYBODY),
     **dict.fromkeys(

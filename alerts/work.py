@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from alerts.clock import Clock
 from alerts.quiet.hush import Kept
 from alerts.rules import NONE, Rules
+from alerts.whistle import Whistle
 
 CALLERS: Final = 1000  # owed a word by one case; the next call opens a case of its own, so that nobody is forgotten
 RECENT: Final = 100  # instants of evidence that a chain's conditions can count
@@ -71,11 +72,17 @@ class Work:
     clocks: tuple[Clock, ...] = ()  # the service clocks, as `alerts.clockwork` winds them
     hush: Kept | None = None  # what keeps the bell shut, while the timer `quiet` runs (`alerts.hushing`)
     passed: tuple[str, ...] = ()  # levels that were passed over for want of people, to which it is handed back down
+    whistles: tuple[Whistle, ...] = ()  # blown for it, the last one last; only that one may be open
 
     @property
     def owed(self) -> tuple[Caller, ...]:
         """Callers who have not been told yet."""
         return tuple(caller for caller in self.callers if caller.told_at is None)
+
+    @property
+    def whistle(self) -> Whistle | None:
+        """The whistle that is open."""
+        return self.whistles[-1] if self.whistles and self.whistles[-1].open else None
 
     def heard(self, at: datetime) -> Work:
         """With one more piece of evidence."""
