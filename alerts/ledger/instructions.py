@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Select, and_, func, literal, select, tuple_, 
 from alerts.addressees import Because, Target
 from alerts.alert import Notice, NoticeState
 from alerts.instructions import Instruction, Receipt, Recipient, Standing, subject
+from alerts.ledger import instruction_tables as own
 from alerts.ledger import tables
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.engine import Database
@@ -22,8 +23,8 @@ from alerts.ledger.tables import EPOCH, Instant, microseconds
 from alerts.reminding import Reminding
 from ingest.registry import GridLevel
 
-_I: Final = tables.instruction.c
-_R: Final = tables.instruction_recipient.c
+_I: Final = own.instruction.c
+_R: Final = own.instruction_recipient.c
 _O: Final = tables.outbox.c
 _INSTRUCTION: Final = tuple(f.name for f in fields(Instruction))
 _RECIPIENT: Final = tuple(f.name for f in fields(Recipient))
@@ -38,17 +39,17 @@ class _Reads:
     """What both sides ask in the same words."""
 
     def get(self: _Asking, ident: str) -> Instruction | None:
-        rows = self._rows(select(tables.instruction).where(_I.id == ident))
+        rows = self._rows(select(own.instruction).where(_I.id == ident))
         return instruction_of(rows[0]) if rows else None
 
     def recipient(self: _Asking, ident: str, person: str) -> Recipient | None:
-        rows = self._rows(select(tables.instruction_recipient).where(_R.instruction == ident, _R.person == person))
+        rows = self._rows(select(own.instruction_recipient).where(_R.instruction == ident, _R.person == person))
         return recipient_of(rows[0]) if rows else None
 
     def recipients(
         self: _Asking, ident: str, *, below: Receipt | None = None, after: str = "", limit: int | None = None
     ) -> list[Recipient]:
-        statement = select(tables.instruction_recipient).where(_R.instruction == ident, _R.person > after)
+        statement = select(own.instruction_recipient).where(_R.instruction == ident, _R.person > after)
         if below is not None:
             statement = statement.where(_R.rank < below.rank)
         return [recipient_of(row) for row in self._rows(statement.order_by(_R.person).limit(limit))]
@@ -61,7 +62,7 @@ class SqlInstructions(_Reads):
         self._database = database
 
     def page(self, *, open_only: bool = False, limit: int = 50, cursor: str = "") -> tuple[list[Instruction], str]:
-        statement = select(tables.instruction)
+        statement = select(own.instruction)
         if open_only:
             statement = statement.where(_I.standing == Standing.OPEN.value)
         if cursor:
@@ -102,21 +103,21 @@ class SqlInstructionWriter(_Reads):
     def add(self, instruction: Instruction, recipients: Sequence[Recipient]) -> None:
         if self.get(instruction.id) is not None:
             raise Conflict(f"the instruction {instruction.id} exists: read it again")
-        self._bulks.insert(tables.instruction).run(self._connection, [instruction_row(instruction)])
+        self._bulks.insert(own.instruction).run(self._connection, [instruction_row(instruction)])
         rows = [recipient_row(instruction.id, recipient) for recipient in recipients]
-        self._bulks.insert(tables.instruction_recipient).run(self._connection, rows)
+        self._bulks.insert(own.instruction_recipient).run(self._connection, rows)
 
     def save(self, instruction: Instruction) -> None:
         row = instruction_row(instruction)
-        self._connection.execute(update(tables.instruction).where(_I.id == row.pop("id")).values(row))
+        self._connection.execute(update(own.instruction).where(_I.id == row.pop("id")).values(row))
 
     def receive(self, ident: str, recipient: Recipient) -> None:
         row = recipient_row(ident, recipient)
         which = and_(_R.instruction == row.pop("instruction"), _R.person == row.pop("person"))
-        self._connection.execute(update(tables.instruction_recipient).where(which).values(row))
+        self._connection.execute(update(own.instruction_recipient).where(which).values(row))
 
     def owing(self, ident: str, demanded: Receipt) -> int:
-        counted = select(func.count()).select_from(tables.instruction_recipient)
+        counted = select(func.count()).select_from(own.instruction_recipient)
         return int(self._rows(counted.where(_R.instruction == ident, _R.rank < demanded.rank))[0][0])
 
     def notices(self, ident: str, states: Collection[NoticeState] = ()) -> list[Notice]:

@@ -102,6 +102,7 @@ alert: Final = Table(
     Column("timers", JSON, nullable=False, server_default="{}"),
     Column("timer_at", Instant),  # the earliest of them
     Column("work", JSON, nullable=False, server_default="{}"),
+    Column("whistling", SmallInteger, nullable=False, server_default="0"),  # whether a whistle of it is open
     Index("alert_page", "rank", "raised_at", "id"),
     Index("alert_page_open", "is_open", "rank", "raised_at", "id"),
     Index("alert_grid", "grid", "is_open", "rank", "raised_at", "id"),
@@ -115,6 +116,13 @@ alert: Final = Table(
         "escalate_at",
         sqlite_where=text("escalate_at IS NOT NULL"),
         postgresql_where=text("escalate_at IS NOT NULL"),
+    ),
+    Index(
+        "alert_whistling",
+        "raised_at",
+        "id",
+        sqlite_where=text("whistling = 1"),
+        postgresql_where=text("whistling = 1"),
     ),
     Index(
         "alert_timer",
@@ -292,54 +300,4 @@ unknown_device: Final = Table(
     Column("source", Text, nullable=False),
     Column("sample", JSON, nullable=False),
     Index("unknown_device_seen", "last_seen", "device"),
-)
-
-# Downward instructions, and everybody each of them went to (`alerts.instructions`).
-instruction: Final = Table(
-    "instruction",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("by", Text, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("targets", JSON, nullable=False),
-    Column("but", JSON, nullable=False),
-    Column("demanded", Text, nullable=False),
-    Column("urgent", SmallInteger, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("reminding", JSON, nullable=False),
-    Column("fingerprint", Text, nullable=False),
-    Column("standing", Text, nullable=False),
-    Column("remind_at", Instant),
-    Column("reminded", Integer, nullable=False),
-    Column("asked", JSON, nullable=False),
-    Column("fulfilled_at", Instant),
-    Column("over_at", Instant),
-    Column("over_by", Text, nullable=False),
-    Column("over_why", Text, nullable=False),
-    Index("instruction_page", "created_at", "id"),
-    Index(
-        "instruction_due",
-        "remind_at",
-        sqlite_where=text("remind_at IS NOT NULL"),
-        postgresql_where=text("remind_at IS NOT NULL"),
-    ),
-)
-
-instruction_recipient: Final = Table(
-    "instruction_recipient",
-    metadata,
-    Column("instruction", Text, primary_key=True),
-    Column("person", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("grid", Text, nullable=False),
-    Column("because", JSON, nullable=False),
-    Column("receipt", Text, nullable=False),
-    Column("rank", SmallInteger, nullable=False),
-    Column("at", JSON, nullable=False),
-    Column("via", Text, nullable=False),
-    Column("note", Text, nullable=False),
-    Column("trouble", Text, nullable=False),
-    Index("instruction_recipient_rank", "instruction", "rank"),
-    sqlite_with_rowid=False,
 )

@@ -689,5 +689,5 @@ class Campaign(RuleBasedStateMachine):
                 assert told & staying <= heard
 
 
-Campaign.TestCase.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
+Campaign.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
 TestCampaign = Campaign.TestCase

@@ -24,6 +24,7 @@ from ingest.events import Place
 from ingest.registry import Grid, GridLevel
 from streams.signal import Level
 
+LATER = f"{int(HEAD) + 1:04d}"
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
 
@@ -90,8 +91,8 @@ def as_of_a_later_build(path: Path, revision: str, usable_from: str, *more: str)
 def test_a_ledger_that_a_later_version_has_contracted_is_not_touched(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/ledger.db"
     open_ledger(url).close()
-    as_of_a_later_build(tmp_path / "ledger.db", "0009", "0008")
-    with pytest.raises(LedgerTooNew, match="from revision 0008 on"):
+    as_of_a_later_build(tmp_path / "ledger.db", LATER, LATER)
+    with pytest.raises(LedgerTooNew, match=f"from revision {LATER} on"):
         open_ledger(url)
 
 
@@ -103,7 +104,7 @@ def test_a_ledger_that_a_later_version_has_only_expanded_is_used_on(tmp_path: Pa
         "ALTER TABLE alert ADD COLUMN later TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE outbox ADD COLUMN later INTEGER",
     )
-    as_of_a_later_build(tmp_path / "ledger.db", "0009", HEAD, *expanded, "CREATE TABLE later (id TEXT PRIMARY KEY)")
+    as_of_a_later_build(tmp_path / "ledger.db", LATER, HEAD, *expanded, "CREATE TABLE later (id TEXT PRIMARY KEY)")
     ledger = open_ledger(url)
     ledger.replace_place(
         [Grid("g1", "一网格", GridLevel.GRID)], [], [Person("p1", "张三", "+861000000001", "leader", "g1")]
