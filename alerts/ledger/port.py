@@ -206,6 +206,9 @@ class Ledger(Protocol):
     def quiet(self) -> ReadsQuiet:
         """When not to ring."""
 
+    def whistled(self, limit: int = 1000) -> list[Alert]:
+        """Cases with an open whistle, the oldest case first."""
+
     def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:
         """Alerts raised between two instants, for response metrics; no canaries."""
 

@@ -77,6 +77,7 @@ def alert_row(alert: Alert) -> dict[str, Any]:
         "timers": dict(alert.timers),
         "timer_at": min(alert.timers.values(), default=None),
         "work": as_plain(alert.work),
+        "whistling": int(alert.work.whistle is not None),
         "version": alert.version,
     }
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, 
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.duty import Duty
-from alerts.ledger import canaries, place, tables, unknown
+from alerts.ledger import canaries, place, tables, unknown, whistle
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.engine import Database, plain_errors
 from alerts.ledger.instructions import SqlInstructions
@@ -195,6 +195,9 @@ class SqlLedger:
     def adopt(self, device: Device) -> int:
         with self._database.writing() as connection:
             return unknown.adopt(connection, device)
+
+    def whistled(self, limit: int = 1000) -> list[Alert]:
+        return [alert_of(row) for row in self._rows(whistle.whistled(limit))]
 
     def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:
         statement = select(tables.alert).where(_A.raised_at >= since, _A.raised_at < until, canaries.NO_ALERT)

@@ -262,6 +262,10 @@ class MemoryLedger:
             raise NotAdopted(f"{device.id} is enrolled already, or there is no grid {device.grid!r}")
         return self.replace_place((), (device,), ())
 
+    def whistled(self, limit: int = 1000) -> list[Alert]:
+        found = (a for a in self.tables.alerts.values() if a.work.whistle is not None)
+        return sorted(found, key=lambda a: (a.stages["raised_at"], a.id))[:limit]
+
     def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:
         return [a for a in self.tables.alerts.values() if since <= a.stages["raised_at"] < until]
 
