@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
@@ -56,6 +57,10 @@ SHIPPED: Final[tuple[Entry, ...]] = (
     *opcua.ENTRIES, *cloudevents.ENTRIES, *senml.ENTRIES,
 )  # fmt: skip
 _DEEPEST: Final = 3  # envelopes within envelopes
+# Whose topics alone do not make them theirs: they look at the content as well, and so are asked each time.
+LOOK_INSIDE: Final = frozenset({"sparkplug", "ha-discovery"})
+_MOST_TOPICS: Final = 16_384  # of which it is remembered whose they are
+_LONGEST_TOPIC: Final = 256  # characters of one that is remembered
 
 
 def entries(profiles: Path | None = None) -> tuple[Entry, ...]:
@@ -86,6 +91,7 @@ class Stream:
         self._known = {entry.name: entry for entry in known}
         self._open: dict[str, Decoder] = {}
         self._knowing: dict[str, Knowing] = {}
+        self._likely: dict[str, tuple[Entry, ...]] = {}
         self._depth = 0
 
     def entry(self, name: str) -> Entry:
@@ -97,14 +103,30 @@ class Stream:
         for name, knowing in self._knowing.items():
             if knowing.knows(message):
                 return self._known[name]
+        bare = not (message.content_type or message.properties or message.peer)
+        for entry in self._likely.get(message.topic, ()) if bare else ():
+            if entry.fits(message) is Fit.TOPIC:
+                return entry
         best, sure = None, Fit.NO
         for entry in self._known.values():
             fit = entry.fits(message)
             if fit > sure:
                 best, sure = entry, fit
                 if fit is Fit.TOPIC:
+                    if bare and 0 < len(message.topic) <= _LONGEST_TOPIC:
+                        self._remember(message.topic, entry)
                     break
         return best
+
+    def _remember(self, topic: str, found: Entry) -> None:
+        """Whoever was sure of a topic is asked first of the next message on it, after those before it who look inside.
+
+        The others before it would say of the same topic what they said now: they go by nothing else.
+        """
+        if len(self._likely) >= _MOST_TOPICS:  # whoever may publish may make up topics
+            self._likely.clear()
+        before = takewhile(lambda entry: entry is not found, self._known.values())
+        self._likely[topic] = (*(entry for entry in before if entry.name in LOOK_INSIDE), found)
 
     def decode(self, message: Message, dialect: str | None = None) -> tuple[str, Decoding]:
         """The dialect's name (empty when none knows it) and what it says."""
