@@ -12,10 +12,12 @@ from api.command import (
     devices,
     doctor,
     import_place,
+    instruct,
     migrate,
     process,
     rejects,
     replay,
+    silences,
     simulate,
     up,
 )
@@ -40,5 +42,7 @@ app.command("replay")(replay.replay)
 app.command("check")(check.check)
 app.command("decode")(decode.decode)
 app.add_typer(rejects.app, name="rejects")
+app.add_typer(instruct.app, name="instruct")
+app.add_typer(silences.app, name="silences")
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)

@@ -27,7 +27,7 @@ EXAMPLE: Final[dict[str, Any]] = {
     "subjects": ["smoke-0142", "cam-01"], "rules": ["smoke-density"], "count": 3, "text": "", "value": 0.31, "marks": [],
     "stages": {"event_at": "2026-05-01T08:00:00+00:00", "raised_at": "2026-05-01T08:00:01.200000+00:00"},
     "last_seen": "2026-05-01T08:00:09+00:00", "assignee": "", "step": 1, "steps": 4,
-    "escalate_at": "2026-05-01T08:00:05+00:00", "policy": "fire-red/1", "outcome": "", "version": 4,
+    "escalate_at": "2026-05-01T08:00:05+00:00", "quiet": None, "policy": "fire-red/1", "outcome": "", "version": 4,
     "may": ["acknowledge", "dispatch", "note"],
     "told": [{"person": "p-031", "name": "孙某", "role": "leader", "channel": "sms", "reason": "first",
               "state": "delivered", "at": "2026-05-01T08:00:02+00:00"}],

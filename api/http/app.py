@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerts import commands
 from alerts.policy import load_policies
+from alerts.quieting import Quieting
 from api.http import (
     alerts,
     callbacks,
@@ -30,6 +31,7 @@ from api.http import (
     notices,
     open311,
     pushes,
+    silences,
     slips,
 )
 from api.http.desk import Desk
@@ -61,9 +63,26 @@ def create_app(**parts: Any) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.desk = desk
-    app.state.targets = load_policies(desk.notify.policies).targets
+    policies = load_policies(desk.notify.policies)
+    app.state.targets = policies.targets
+    app.state.quieting = Quieting(desk.ledger, desk.conductor, desk.registry, policies.quiet)
     install(app)
-    for part in (alerts, notices, calls, pushes, open311, grids, live, metrics, health, callbacks, instructions, slips):
+    routes = (
+        alerts,
+        notices,
+        calls,
+        pushes,
+        open311,
+        grids,
+        live,
+        metrics,
+        health,
+        callbacks,
+        instructions,
+        silences,
+        slips,
+    )
+    for part in routes:
         app.include_router(part.router)
     app.mount("/", PageFiles(directory=PAGE, html=True), name="page")
     app.add_middleware(Guarded)

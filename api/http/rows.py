@@ -9,6 +9,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
+from alerts.hushing import kept
 from alerts.roster import Roster, masked
 from alerts.transitions import allowed
 from ingest.registry import Registry
@@ -40,6 +41,17 @@ class CallerRow(TypedDict):
     at: datetime
 
 
+class QuietRow(TypedDict):
+    """What keeps the bell shut until when: `silenced`, `maintenance`, `inhibited`, `flapping`; or `drill`, as which it rings until then.
+
+    `id` names the silence, the window, the worse alert, the flapping device or the drill.
+    """
+
+    reason: str
+    id: str
+    until: datetime
+
+
 class AlertRow(TypedDict):
     """One case. `grid_names` runs from the top of the tree to the grid; `told` has the newest notice per person;
     `may` are the steps that are possible now, each the last part of its address.
@@ -69,6 +81,7 @@ class AlertRow(TypedDict):
     step: int
     steps: int
     escalate_at: datetime | None
+    quiet: QuietRow | None
     policy: str
     outcome: str
     finding: str
@@ -165,6 +178,7 @@ def alert_row(alert: Alert, registry: Registry, notices: Iterable[Notice] = ()) 
         step=alert.step,
         steps=len(alert.chain),
         escalate_at=alert.escalate_at,
+        quiet=quiet_row(alert),
         policy=alert.policy,
         outcome=alert.outcome,
         finding=alert.work.finding,
@@ -177,6 +191,12 @@ def alert_row(alert: Alert, registry: Registry, notices: Iterable[Notice] = ()) 
         may=[move.value.replace("_", "-") for move in allowed(alert.handling)],
         told=told(notices),
     )
+
+
+def quiet_row(alert: Alert) -> QuietRow | None:
+    """What keeps an alert's bell shut just now."""
+    held = kept(alert) if not alert.handling.over else None
+    return QuietRow(reason=held.why, id=held.id, until=held.until) if held is not None else None
 
 
 def told(notices: Iterable[Notice]) -> list[ToldRow]:

@@ -15,6 +15,11 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _rules()
+    _what_is_remembered()
+
+
+def _rules() -> None:
     op.create_table(
         "silence",
         sa.Column("id", sa.Text, primary_key=True, nullable=False),
@@ -58,6 +63,9 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.BigInteger, nullable=True),
     )
     op.create_index("drill_ends", "drill", ["ends_at"])
+
+
+def _what_is_remembered() -> None:
     op.create_table(
         "quiet_change",
         sa.Column(
