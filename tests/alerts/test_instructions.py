@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from alerts.addressees import Because, Target, Unaddressable, address
 from alerts.alert import Notice, NoticeState, Reason
+from alerts.channels.contract import Answer, Refused, Sent
+from alerts.conduct import Conductor
 from alerts.instructed import Speaker
 from alerts.instructing import Instructor, KeyUsed, UnknownInstruction
 from alerts.instructions import (
@@ -31,13 +36,17 @@ from alerts.ledger import open_ledger
 from alerts.ledger.port import Conflict, Ledger
 from alerts.notices import reached, waiting
 from alerts.outcome import NotAllowed, Why
+from alerts.policy import load_policies
 from alerts.reminding import SHIPPED, InstructionRules, InstructionsTable, Reminding
 from alerts.roster import Person, Roster
+from alerts.sender import Sender
 from alerts.words import LANGUAGES, load_words
+from ingest.clock import Clock
 from ingest.registry import Grid, GridLevel, Registry
 from streams.signal import Level
 from tests.alerts.memory_ledger import MemoryLedger
 
+ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 WORDS = load_words()
 GRIDS = (
@@ -488,6 +497,113 @@ def test_a_transaction_that_does_not_end_leaves_nothing(office: Office) -> None:
         raise Killed
     assert office.ledger.instructions.get("i1") is None
     assert office.ledger.instructions.recipients("i1") == []
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/ledger.db"
+    return str(request.getfixturevalue("postgres").new_database())
+
+
+SENDING = """
+import sys
+from alerts.ledger import open_ledger
+from tests.alerts.test_instructions import Office
+office = Office(open_ledger(sys.argv[1]))
+for number in range(int(sys.argv[2])):
+    office.send(f"k{number}")
+    print(number, flush=True)
+"""
+
+
+def test_a_sender_that_is_killed_and_says_it_all_again_has_told_everybody_once(url: str) -> None:
+    command = [sys.executable, "-c", SENDING, url]
+    with subprocess.Popen([*command, "10000"], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for _ in range(10):
+            child.stdout.readline()
+        child.kill()
+    subprocess.run([*command, "40"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    office = Office(open_ledger(url))
+    found = {one.id: office.notices(one.id) for one in office.ledger.instructions.page(limit=10_000)[0]}
+    assert len(found) >= 40
+    assert {tuple(sorted(n.person for n in some)) for some in found.values()} == {
+        ("head1", "leader1", "leader2", "worker1")
+    }
+    office.ledger.close()
+
+
+def test_many_processes_at_once_send_and_remind_once(url: str) -> None:
+    office = Office(open_ledger(url))
+    made: list[tuple[Instruction, bool]] = []
+    reminded: list[int] = []
+
+    def work() -> None:
+        made.append(office.instructor.send(order("k", (Target(areas=("g1",)),)), NOW))
+
+    def remind() -> None:
+        reminded.append(office.instructor.remind_due(NOW + seconds(60)))
+
+    in_threads(work)
+    assert sorted(new for _, new in made) == [False, False, False, True]
+    delivered(office, made[0][0])
+    in_threads(remind)
+    assert sorted(reminded) == [0, 0, 0, 2]
+    assert len(office.notices(made[0][0].id)) == 4
+    office.ledger.close()
+
+
+def in_threads(work: Callable[[], None], count: int = 4) -> None:
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+
+# Through the sender ---------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Scripted:
+    """A channel that gives one answer and keeps what it was given."""
+
+    answer: Answer
+    given: list[Notice] = field(default_factory=list)
+
+    def send(self, notice: Notice, person: Person) -> Answer:
+        self.given.append(notice)
+        return replace(self.answer, provider_id=notice.key) if isinstance(self.answer, Sent) else self.answer
+
+    def find(self, notice: Notice, person: Person) -> Sequence[str]:
+        return ()
+
+
+def test_the_sender_carries_an_instruction_and_takes_another_way_where_one_is_refused(tmp_path: Path) -> None:
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    ledger.replace_place(GRIDS, [], PEOPLE)
+    conductor = Conductor(
+        ledger, policies=load_policies(), registry=ledger.registry, roster=ledger.roster, words=WORDS, channels=("sms", "voice"),
+    )  # fmt: skip
+    sms, voice = Scripted(Refused("30003: unreachable handset")), Scripted(Sent(""))
+    clock = Clock()
+    sender = Sender(ledger, conductor, {"sms": sms, "voice": voice}, roster=ledger.roster, clock=clock)
+    made, _ = conductor.instructor.send(order(targets=(Target(people=("leader1",)),)), clock.now())
+    for _ in range(2):
+        for notice in ledger.lease_notices(clock.now(), limit=9, lease=seconds(12)):
+            sender.deliver(notice)
+    assert [n.channel for n in sms.given + voice.given] == ["sms", "voice"]
+    assert "按1键" in voice.given[0].text
+    states = {n.channel: n.state for n in ledger.outbox(alert=subject(made.id, "leader1"))}
+    assert states == {"sms": NoticeState.FAILED, "voice": NoticeState.SENT}
+    assert ledger.instructions.recipient(made.id, "leader1").trouble == "30003: unreachable handset"
+    assert conductor.answered(voice.given[0].key, clock.now(), "1") is None
+    part = ledger.instructions.recipient(made.id, "leader1")
+    assert (part.receipt, part.via, part.trouble) == (Receipt.ACCEPTED, "voice", "")
+    whats = [e.what for e in ledger.timeline(subject(made.id, "leader1"))]
+    assert whats == ["failed_over", "failed", "sent", "answered", "accepted"]
+    ledger.close()
 
 
 # Words and policy -----------------------------------------------------------------------------------------------------
