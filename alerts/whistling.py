@@ -133,7 +133,7 @@ def attend(whistle: Whistle, unit: str, by: str, now: datetime, *, note: str = "
     must_be_open(whistle)
     after = replace(task, state=_move(task, Act.ATTEND), attended_at=now, attended_by=by)
     line = line_of("unit_attended", by, unit=task.unit.name, note=note, late=task.attend_by < now)
-    return _moved(whistle, after, line, answered=True)
+    return _moved(whistle, after, line)
 
 
 def report(whistle: Whistle, unit: str, by: str, text: str, now: datetime) -> Blown:
@@ -150,7 +150,7 @@ def report(whistle: Whistle, unit: str, by: str, text: str, now: datetime) -> Bl
             f"this report of {task.unit.name} was sent back ({task.returned_why}); say what was done since"
         )
     after = replace(task, state=_move(task, Act.REPORT), reported_at=now, reported_by=by, report=text)
-    return _moved(whistle, after, line_of("unit_reported", by, unit=task.unit.name, text=text), answered=True)
+    return _moved(whistle, after, line_of("unit_reported", by, unit=task.unit.name, text=text))
 
 
 def accept(whistle: Whistle, unit: str, by: str, now: datetime, *, score: int | None = None, note: str = "") -> Blown:
@@ -196,7 +196,7 @@ def close(whistle: Whistle, by: str, now: datetime) -> Blown:
         raise WhistleRefused(f"it is over when every unit's report is accepted; still waited for: {left}")
     after = replace(whistle, standing=Standing.DONE, over_at=now, over_by=by)
     line = line_of("whistle_over", by, count=len(after.tasks), late=whistle.deadline < now)
-    return Blown(after, (line,), (Tell("over", To.COUNTY, after),))
+    return Blown(after, (line,), (Tell("over", To.COUNTY, after),), (0,))
 
 
 def call_off(whistle: Whistle, by: str, why: str, now: datetime) -> Blown:
@@ -213,8 +213,8 @@ def call_off(whistle: Whistle, by: str, why: str, now: datetime) -> Blown:
     return Blown(after, (line_of("whistle_called_off", by, note=why.strip()),), tuple(tells), (0,))
 
 
-def _moved(whistle: Whistle, task: Task, line: Line, *, answered: bool = False) -> Blown:
-    return Blown(with_task(whistle, task), (line,), (), (whistle.number_of(task.unit.id),) if answered else ())
+def _moved(whistle: Whistle, task: Task, line: Line) -> Blown:
+    return Blown(with_task(whistle, task), (line,), (), (whistle.number_of(task.unit.id),))
 
 
 def _move(task: Task, act: Act) -> TaskState:
