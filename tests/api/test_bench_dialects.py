@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.bench.dialects import best, profile, samples
+from api.bench.dialects import best, profiles, samples
 from ingest.dialects.catalogue import SHIPPED
 from ingest.dialects.observation import Entry, Verdict, decode_safely
 
@@ -25,11 +25,15 @@ def test_no_sample_is_of_a_dialect_that_is_gone() -> None:
     assert set(samples()) == {entry.name for entry in SHIPPED}
 
 
-def test_the_profile_s_row_says_what_it_was_held_against() -> None:
-    row = profile()
-    assert row.against.startswith("orjson.loads")
-    assert row.ratio is not None
-    assert "7 metrics" in row.note
+def test_a_profile_s_rows_say_what_they_were_held_against() -> None:
+    seven, one, observed = profiles()
+    for row in (seven, one, observed):
+        assert row.against.startswith("orjson.loads")
+        assert row.ratio is not None
+        assert "times orjson.loads" in row.note
+    assert "7 metrics" in seven.note
+    assert "20 bytes" in one.note
+    assert "observations" in observed.note
 
 
 def test_the_best_round_counts_every_call() -> None:
