@@ -64,6 +64,7 @@ class Why(StrEnum):
     MAINTENANCE = "maintenance"
     INHIBITED = "inhibited"
     FLAPPING = "flapping"
+    GATHERING = "gathering"
     DRILL = "drill"  # a named drill that two people approved
     QUIET_HOURS = "quiet_hours"  # waits until this person's quiet hours are over
     GRAVER = "graver"  # a clock struck something graver at the same time

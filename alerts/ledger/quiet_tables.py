@@ -52,6 +52,7 @@ drill: Final = Table(
     Column("starts_at", Instant, nullable=False),
     Column("ends_at", Instant, nullable=False),
     Column("approved_by", JSON, nullable=False),
+    Column("approved_at", Instant),
     Column("ended_by", Text, nullable=False),
     Column("ended_at", Instant),
     Index("drill_ends", "ends_at"),

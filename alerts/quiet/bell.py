@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Final
 
 from alerts.alert import Alert
@@ -33,6 +34,7 @@ class Bell:
     subjects: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     gateways: tuple[str, ...] = ()
+    raised_at: datetime | None = None
 
     def spared(self, more: frozenset[str] = frozenset()) -> bool:
         """Whether it is a red one of a life-safety kind. `more` are kinds that a policy adds."""
@@ -45,7 +47,8 @@ def bell_of(alert: Alert, registry: Registry) -> Bell:
     within = frozenset({grid, alert.place.township, *(g.code for g in registry.ancestors(grid))}) - {""}
     gateways = dict.fromkeys(_gateway(alert.kind, subject, registry) for subject in alert.subjects)
     return Bell(
-        alert.id, alert.kind, alert.level, grid, within, alert.subjects, alert.rules, tuple(gateways)
+        alert.id, alert.kind, alert.level, grid, within, alert.subjects, alert.rules, tuple(gateways),
+        alert.stages.get("raised_at"),
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """Drills (演练): the only thing that red fire, gas and SOS bow to, and only when two people beside the author have approved it.
 
 While a drill is in force, what it is about rings through the whole path, marked [演练], to the listed people only, and is left out of the
-figures. What is still open when it ends is looked at again, and rings for real: a drill may hide a fire for no longer than it lasts.
+figures. What was raised before it began is none of its business. What is still open when it ends is looked at again, and rings for real:
+a drill may hide a fire for no longer than it lasts.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Drill:
     starts_at: datetime
     ends_at: datetime
     approved_by: tuple[str, ...] = ()
+    approved_at: datetime | None = None  # when there were enough
     ended_by: str = ""
     ended_at: datetime | None = None
 
@@ -48,8 +50,10 @@ class Drill:
         return Standing.ACTIVE if now >= self.starts_at else Standing.WAITING
 
     def rehearsal(self, bell: Bell, now: datetime) -> Rehearsal | None:
-        """Whether a bell rings as this drill at `now`."""
-        if self.standing(now) is not Standing.ACTIVE or not self.matcher.matches(bell):
+        """Whether a bell rings as this drill at `now`. What was raised before the drill was in force is real."""
+        since = max(self.starts_at, self.approved_at or self.starts_at)
+        real = bell.raised_at is None or bell.raised_at < since
+        if real or self.standing(now) is not Standing.ACTIVE or not self.matcher.matches(bell):
             return None
         return Rehearsal(self.id, self.name, self.people, self.until)
 
@@ -77,7 +81,8 @@ def approve(one: Drill, by: str, now: datetime) -> Drill:
         raise NotQuiet(f"a drill is approved by {APPROVERS} people beside {one.by}, who asked for it")
     if one.standing(now) is Standing.OVER:
         raise NotQuiet(f"{one.name} is over since {one.until.isoformat()}; make a new one")
-    return replace(one, approved_by=(*one.approved_by, by))
+    approved_by = (*one.approved_by, by)
+    return replace(one, approved_by=approved_by, approved_at=now if len(approved_by) == APPROVERS else one.approved_at)
 
 
 def end(one: Drill, by: str, now: datetime) -> Drill:

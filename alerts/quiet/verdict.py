@@ -57,6 +57,7 @@ def verdict(
         *(window.hush(bell, now, policy.lengths) for window in book.windows),
         _inhibited(bell, beside.sources, policy, now),
         _flapping(bell, beside.flaps, policy.flapping, now),
+        _gathering(bell, policy, now),
     ]
     return max((h for h in hushes if h), key=lambda h: (h.until, h.id), default=None)
 
@@ -71,6 +72,14 @@ def flap_keys(bell: Bell) -> Sequence[str]:
 def _inhibited(bell: Bell, sources: Sequence[Bell], policy: QuietPolicy, now: datetime) -> Hush | None:
     source = inhibitor(bell, sources, policy.inhibit, policy.lengths.life_safety)
     return Hush(Quiet.INHIBITED, source.alert, now + policy.recheck) if source else None
+
+
+def _gathering(bell: Bell, policy: QuietPolicy, now: datetime) -> Hush | None:
+    """A new alert waits for its level's time, counted from when it was raised: one that is late already does not wait again."""
+    timing = policy.groups.get(bell.level)
+    if timing is None or bell.raised_at is None or now >= bell.raised_at + timing.wait:
+        return None
+    return Hush(Quiet.GATHERING, bell.alert, bell.raised_at + timing.wait)
 
 
 def _flapping(bell: Bell, flaps: Mapping[str, Flap], limits: Limits, now: datetime) -> Hush | None:

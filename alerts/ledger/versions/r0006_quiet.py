@@ -59,6 +59,7 @@ def _rules() -> None:
         sa.Column("starts_at", sa.BigInteger, nullable=False),
         sa.Column("ends_at", sa.BigInteger, nullable=False),
         sa.Column("approved_by", sa.JSON, nullable=False),
+        sa.Column("approved_at", sa.BigInteger, nullable=True),
         sa.Column("ended_by", sa.Text, nullable=False),
         sa.Column("ended_at", sa.BigInteger, nullable=True),
     )

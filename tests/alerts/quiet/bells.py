@@ -18,7 +18,15 @@ LENGTHS = Lengths()
 
 def bell(ident: str = "a1", **but: object) -> Bell:
     made = Bell(
-        ident, "water", Level.YELLOW, "g1", frozenset({"g1", "v1", "t1", "c"}), ("w-1",), ("water_level",), ("gw-1",)
+        ident,
+        "water",
+        Level.YELLOW,
+        "g1",
+        frozenset({"g1", "v1", "t1", "c"}),
+        ("w-1",),
+        ("water_level",),
+        ("gw-1",),
+        NOW,
     )
     return replace(made, **but)
 

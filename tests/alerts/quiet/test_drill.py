@@ -68,6 +68,10 @@ def test_a_drill_lasts_from_its_start_to_its_end_and_is_about_its_place() -> Non
     assert one.rehearsal(FIRE, NOW - MINUTE) is None
     assert one.rehearsal(FIRE, NOW + HOUR) is None
     assert one.rehearsal(bell(kind="fire", level=Level.RED, within=frozenset({"g4", "t2"})), NOW) is None
+    before = bell(kind="fire", level=Level.RED, raised_at=NOW - MINUTE)
+    assert one.rehearsal(before, NOW) is None, "what was raised before it began is real"
+    late = approve(approve(asked(), "乙", NOW), "丙", NOW + 5 * MINUTE)
+    assert late.rehearsal(FIRE, NOW + 6 * MINUTE) is None, "and so is what was raised before it was approved"
     ended = end(one, "乙", NOW + MINUTE)
     assert ended.rehearsal(FIRE, NOW + MINUTE) is None
     with pytest.raises(NotQuiet, match="is over"):

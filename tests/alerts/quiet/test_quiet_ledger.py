@@ -28,7 +28,7 @@ from tests.alerts.quiet.bells import HOUR, LENGTHS, NOW, silenced
 FULL = Matcher(("fire",), (Level.ORANGE, Level.BLUE), ("g1", "t1"), ("s1",), ("rule",), ("gw",))
 SILENCE = silenced(FULL, hours=2, approved_by="乙", approved_at=NOW)
 WINDOW = Window("w1", Matcher(kinds=("water",)), (0, 6), daytime("22:00-02:00"), "甲", "检修", NOW, NOW + 90 * HOUR)
-DRILL = Drill("d1", "演练", Matcher(grids=("t1",)), ("p1", "p2"), "甲", NOW, NOW + HOUR, ("乙", "丙"))
+DRILL = Drill("d1", "演练", Matcher(grids=("t1",)), ("p1", "p2"), "甲", NOW, NOW + HOUR, ("乙", "丙"), NOW)
 RULES = (SILENCE, WINDOW, DRILL)
 
 

@@ -16,6 +16,7 @@ from alerts.metrics import response
 from alerts.policy import load_policies
 from alerts.quiet.bell import Matcher
 from alerts.quiet.drill import MARK
+from alerts.quiet.grouping import Timing
 from alerts.quiet.hours import Hours, daytime
 from alerts.quiet.hush import Quiet
 from alerts.quiet.terms import NotQuiet
@@ -202,6 +203,39 @@ def test_nobody_but_the_listed_people_hears_of_a_drill_whatever_happens_to_it() 
     line.at(24 * 60 * MINUTES)
     assert {n.person for n in line.notices()} == {"worker1"}, "its clocks tell nobody else either, also after the drill"
     assert line.only().marks & Mark.DRILL
+
+
+def test_a_fire_that_rang_before_a_drill_goes_on_ringing_for_real() -> None:
+    line = QuietLine()
+    line.signal("s-1", "red").at(30)
+    line.drill(60, "worker1")
+    line.at(5 * MINUTES)
+    assert not line.only().marks & Mark.DRILL
+    assert "head1" in {n.person for n in line.notices()}, "and climbs"
+    assert not [n for n in line.notices() if n.text.startswith(MARK)]
+
+
+def test_a_drill_that_is_ended_early_rings_what_is_still_open_at_once() -> None:
+    line = QuietLine()
+    ident = line.drill(60)
+    line.signal("s-1", "red").at(2 * MINUTES)
+    line.quieting.end(ident, "乙", line.now)
+    real = {f"{n.person}/{n.channel}" for n in line.notices() if not n.text.startswith(MARK)}
+    assert real == {"leader1/sms", "leader1/voice"}
+
+
+def test_what_comes_and_goes_within_the_wait_is_never_told_and_what_is_worse_takes_its_place() -> None:
+    shipped = load_policies()
+    groups = {Level.YELLOW: Timing(timedelta(seconds=30))}
+    line = QuietLine(policies=replace(shipped, quiet=replace(shipped.quiet, groups=groups)))
+    line.water(began=0).water(subject="w-2").at(10).water(active=False, began=0).signal(
+        "p-1", "yellow", kind="power", grid="g4"
+    )
+    line.at(15).signal("s-1", "red").at(60)
+    assert line.why("stays_quiet") == ["returned_to_normal"]
+    assert line.why("hushed") == ["gathering"] * 3 + ["inhibited"], "the red one arrived in time for the second"
+    yellow = [n for n in line.notices() if n.level is Level.YELLOW]
+    assert [(n.alert, n.created_at) for n in yellow] == [(line.of("power").id, START + timedelta(seconds=40))]
 
 
 def test_a_fire_that_outlasts_a_drill_rings_for_real_at_its_end() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from alerts.quiet.bell import LIFE_SAFETY, Matcher
 from alerts.quiet.book import QuietBook
 from alerts.quiet.drill import Drill
 from alerts.quiet.flapping import Flap, Limits, calm_at
+from alerts.quiet.grouping import Timing
 from alerts.quiet.hours import daytime
 from alerts.quiet.hush import Hush, Quiet, Rehearsal
 from alerts.quiet.inhibition import Label, Rule, Side
@@ -67,6 +69,15 @@ def test_a_bell_stays_shut_because(
 def test_a_drill_comes_before_everything_that_would_keep_a_bell_shut() -> None:
     book = QuietBook((silenced(),), (WINDOW,), (DRILL,))
     assert verdict(bell(), book, POLICY, NOW) == Rehearsal("d1", "演练", ("leader1",), NOW + HOUR)
+
+
+def test_a_new_alert_waits_for_its_level_s_time_and_a_late_one_does_not() -> None:
+    policy = replace(POLICY, groups={Level.YELLOW: Timing(timedelta(seconds=30))})
+    found = verdict(bell(), QuietBook(), policy, NOW)
+    assert found == Hush(Quiet.GATHERING, "a1", NOW + timedelta(seconds=30))
+    assert verdict(bell(), QuietBook(), policy, NOW + timedelta(seconds=30)) is None
+    assert verdict(bell(level=Level.ORANGE), QuietBook(), policy, NOW) is None
+    assert verdict(bell(raised_at=NOW - HOUR), QuietBook(), policy, NOW) is None
 
 
 def test_a_restless_device_is_looked_at_again_when_it_will_have_calmed_down() -> None:
