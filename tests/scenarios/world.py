@@ -13,27 +13,21 @@ from alerts.commands import Command
 from alerts.conduct import Conductor, UnknownAlert
 from alerts.ledger.port import Conflict
 from alerts.outcome import NotAllowed
-from alerts.policy import SHIPPED, Policies, parse_policies
+from alerts.policy import Policies, load_policies
 from alerts.roster import Person, Roster
 from alerts.sender import LEASE, Sender
+from alerts.whistle_policy import WhistleTable
 from ingest.registry import Grid, Registry
 from streams.signal import Signal
 from tests.alerts.memory_ledger import MemoryLedger, MemoryTransaction
 from tests.scenarios.promises import WAITING, Promises
 from tests.scenarios.timeline import GRIDS, PEOPLE, START, WORDS
 
-UNITS = """
-[whistle.departments.urban]
-name = "城管"
-people = ["duty1", "head1"]
-[whistle.departments.water]
-name = "水利"
-roles = ["village_head"]
-[whistle.matters.lamp]
-name = "路灯"
-departments = ["urban", "water"]
-"""
-POLICIES = parse_policies(SHIPPED.read_text(encoding="utf-8") + UNITS)
+UNITS = WhistleTable.model_validate({
+    "departments": {"urban": {"name": "城管", "people": ["duty1", "head1"]}, "water": {"name": "水利", "roles": ["village_head"]}},
+    "matters": {"lamp": {"name": "路灯", "departments": ["urban", "water"]}},
+})  # fmt: skip
+POLICIES = replace(load_policies(), whistle=UNITS.value())
 CHANNELS = ("sms", "voice")
 BEFORE, INSIDE, AFTER = "before", "inside", "after"
 
