@@ -18,7 +18,8 @@ from alerts.clock import ORDINARY, Clock, Pace, Span, Unit
 from streams.signal import Level, Origin
 
 NAME: Final = r"^[a-z][a-z_]{0,23}$"
-LONGEST: Final = 366.0  # days, or hours times 24: what a limit may be at most
+LONGEST: Final = 366.0  # days: what a limit may be at most
+LONGEST_HOURS: Final = LONGEST * 24
 _STAGES: Final = frozenset(STAGES) - {"event_at", "received_at", "rung_at"}
 
 Matter = Literal["", "urgent", "hard", "big"]
@@ -84,7 +85,7 @@ class _Table(BaseModel):
 
 
 _Length = Annotated[float, Field(strict=True, gt=0, le=LONGEST)]
-_Hours = Annotated[float, Field(strict=True, gt=0, le=LONGEST * 24)]
+_Hours = Annotated[float, Field(strict=True, gt=0, le=LONGEST_HOURS)]
 
 
 class RowTable(_Table):

@@ -7,9 +7,10 @@ over, nobody pauses or extends. Whatever gives time needs an `Approval`.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Final
 
-from alerts.calendar import date_end
+from alerts.calendar import CHINA, date_end
 from alerts.clock import (
     Approval,
     Change,
@@ -24,6 +25,8 @@ from alerts.clock import (
     shifted,
     stroke_at,
 )
+
+FURTHEST: Final = timedelta(days=1100)  # until when a clock may stand, or run to an agreed date
 
 
 def start(clock: Clock, now: datetime) -> Clock:
@@ -53,6 +56,7 @@ def pause(clock: Clock, until: datetime, approval: Approval, now: datetime) -> C
     _must_run(clock, now)
     if until <= now:
         raise ClockError(f"a pause ends after it begins, got {until.isoformat()}; choose a later time")
+    _near(until, now)
     return replace(clock, pauses=(*clock.pauses, Pause(now, until, approval)))
 
 
@@ -68,15 +72,20 @@ def extend(clock: Clock, by: Span, approval: Approval, now: datetime) -> Clock:
     due = _must_run(clock, now, or_pause=True)
     if not by.amount > 0 or by.unit in {Unit.SAME_DAY, Unit.AGREED}:
         raise ClockError("an extension is a length of time that is more than nothing; give hours, days or working days")
-    return _limited(clock, "extended", by.after(due, clock.pace.hours), approval, now)
+    later = by.after(due, clock.pace.hours)
+    _near(later, now)
+    return _limited(clock, "extended", later, approval, now)
 
 
 def agree(clock: Clock, day: date, approval: Approval, now: datetime) -> Clock:
     """The limit is the end of an agreed date, in China: the matter is a big one."""
     due = _must_run(clock, now)
-    agreed = date_end(day)
-    if agreed <= now:
+    today = now.astimezone(CHINA).date()
+    if day < today:
         raise ClockError(f"{day.isoformat()} is over; agree on a date that is not")
+    if day - today > FURTHEST:
+        raise ClockError(f"{day.isoformat()} is more than {FURTHEST.days} days away; agree on an earlier one")
+    agreed = date_end(day)
     target = replace(clock, target=Span(0.0, Unit.AGREED), matter="big")
     return _limited(target, "agreed", agreed, approval, now) if agreed != due else clock
 
@@ -119,6 +128,11 @@ def strike(clock: Clock, now: datetime) -> tuple[Clock, tuple[Stroke, ...]]:
         clock = _resumed(clock, clock.pauses[-1].until)
     fallen = tuple(s for s in Stroke if s not in clock.struck and (at := stroke_at(clock, s)) is not None and at <= now)
     return (replace(clock, struck=(*clock.struck, *fallen)) if fallen else clock), fallen
+
+
+def _near(at: datetime, now: datetime) -> None:
+    if at - now > FURTHEST:
+        raise ClockError(f"{at.isoformat()} is more than {FURTHEST.days} days away; choose an earlier one")
 
 
 def _must_run(clock: Clock, now: datetime, *, or_pause: bool = False) -> datetime:

@@ -188,6 +188,11 @@ def _followed(clock: Clock, before: Alert | None, alert: Alert, entries: list[En
     return clock
 
 
+def timer_of(clock: Clock) -> str:
+    """The name of a clock's timer."""
+    return f"{TIMER}:{clock.name}"
+
+
 def reached(alert: Alert, stage: str) -> bool:
     """Whether a stage, or one that lies beyond it in the course of a case, has been reached."""
     beyond = COURSE[COURSE.index(stage) :] if stage in COURSE else (stage,)
@@ -197,14 +202,14 @@ def reached(alert: Alert, stage: str) -> bool:
 def _timed(alert: Alert) -> Alert:
     """The alert with the timers its clocks ask for, and no others of theirs."""
     others = {name: at for name, at in alert.timers.items() if not name.startswith(_PREFIX)}
-    ours = {_PREFIX + clock.name: at for clock in alert.work.clocks if (at := next_at(clock)) is not None}
+    ours = {timer_of(clock): at for clock in alert.work.clocks if (at := next_at(clock)) is not None}
     timers = {**others, **ours}
     return alert if timers == dict(alert.timers) else replace(alert, timers=MappingProxyType(timers))
 
 
 def _key(clock: Clock, stroke: Stroke) -> str:
     """What tells this stroke of this limit from any other: the same one is the same notice, however often it is decided (law 3)."""
-    return f"{_PREFIX}{clock.name}/{stroke}/{_text(clock.due)}"
+    return f"{timer_of(clock)}/{stroke}/{_text(clock.due)}"
 
 
 def _line(

@@ -29,6 +29,9 @@ EXAMPLE: Final[dict[str, Any]] = {
     "last_seen": "2026-05-01T08:00:09+00:00", "assignee": "", "step": 1, "steps": 4,
     "escalate_at": "2026-05-01T08:00:05+00:00", "quiet": None, "policy": "fire-red/1", "outcome": "", "version": 4,
     "may": ["acknowledge", "dispatch", "note"],
+    "clocks": [{"name": "close", "matter": "urgent", "state": "running", "started": "2026-05-01T08:00:01.200000+00:00",
+                "due": "2026-05-01T16:00:00+00:00", "stopped_at": None, "fraction": 0.0003, "colour": "green",
+                "next": "2026-05-01T14:00:00.300000+00:00"}],
     "told": [{"person": "p-031", "name": "孙某", "role": "leader", "channel": "sms", "reason": "first",
               "state": "delivered", "at": "2026-05-01T08:00:02+00:00"}],
 }  # fmt: skip
@@ -123,7 +126,8 @@ def list_alerts(request: Request, desk: TheDesk, query: Annotated[AlertQuery, Qu
     if query.shown:
         request.app.state.saw([a.id for a in page.alerts if unseen(a)])
     registry = desk.registry()
-    found = [rows.alert_row(a, registry, desk.ledger.outbox(alert=a.id)) for a in page.alerts]
+    now = desk.clock.now()
+    found = [rows.alert_row(a, registry, desk.ledger.outbox(alert=a.id), now=now) for a in page.alerts]
     return answer({"alerts": found, "cursor": page.cursor, "seq": seq})
 
 
@@ -138,7 +142,7 @@ def one_alert(ident: Ident, desk: TheDesk) -> Response:
     registry = desk.registry()
     notices = desk.ledger.outbox(alert=ident)
     return answer({
-        "alert": rows.alert_row(alert, registry, notices),
+        "alert": rows.alert_row(alert, registry, notices, now=desk.clock.now()),
         "timeline": [rows.entry_row(entry) for entry in desk.ledger.timeline(ident)],
         "notices": [rows.notice_row(notice, registry) for notice in notices],
         "ladder": rows.ladder(alert, registry, desk.roster()),
@@ -181,7 +185,8 @@ def bulk(verb: Verb, said: Bulk, desk: TheDesk) -> Response:
 def act(ident: Ident, verb: Verb, said: Said, desk: TheDesk) -> Response:
     """The alert as it is afterwards. A step that is not possible now is a 409 that says why; it changes nothing."""
     alert: Alert = obey(desk, ident, verb, said)
-    return answer(rows.alert_row(alert, desk.registry(), desk.ledger.outbox(alert=ident)))
+    notices = desk.ledger.outbox(alert=ident)
+    return answer(rows.alert_row(alert, desk.registry(), notices, now=desk.clock.now()))
 
 
 def known(ledger: Ledger, ident: str) -> Alert:

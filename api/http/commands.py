@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from alerts import commands
 from alerts.alert import Alert
+from alerts.clock_commands import CLOSE, Agree, Extend, Pause, Resume
+from alerts.clock_policy import LONGEST_HOURS
 from alerts.conduct import UnknownAlert
 from alerts.lifecycle import NotAllowed
 from alerts.work import Finding
@@ -39,6 +42,10 @@ class Verb(StrEnum):
     MERGE = "merge"
     SPLIT = "split"
     REOPEN = "reopen"
+    PAUSE = "pause"
+    RESUME = "resume"
+    EXTEND = "extend"
+    AGREE = "agree"
     NOTE = "note"
 
 
@@ -67,6 +74,21 @@ class Said(BaseModel):
     content: bool = Field(True, description="call-back: whether the caller was content; if not, the case opens again")
     finding: Finding = Field(Finding.FOUNDED, description="close: what it turned out to be")
     unreached: str = Field("", max_length=500, description="close: why callers who are owed a word cannot be told")
+    clock: str = Field(CLOSE, max_length=24, description="pause, resume, extend, agree: which service clock")
+    until: AwareDatetime | None = Field(None, description="pause: when the clock goes on by itself, at the latest")
+    amount: float = Field(0.0, ge=0, le=LONGEST_HOURS, description="extend: how much more time")
+    unit: Literal["hours", "days", "working_hours", "working_days"] = Field("hours", description="extend: of what")
+    date: dt.date | None = Field(None, description="agree: by the end of which date, in China")
+
+
+T = TypeVar("T")
+
+
+def given(value: T | None) -> T:
+    """What `command_of` has made sure of."""
+    if value is None:
+        raise Problem("invalid", why="/body: this verb needs more than was said")
+    return value
 
 
 COMMANDS: Final[dict[Verb, Callable[[Said], commands.Command]]] = {
@@ -88,6 +110,10 @@ COMMANDS: Final[dict[Verb, Callable[[Said], commands.Command]]] = {
     Verb.MERGE: lambda said: commands.Merge(said.by, said.into, said.note),
     Verb.SPLIT: lambda said: commands.Split(said.by, said.note),
     Verb.REOPEN: lambda said: commands.Reopen(said.by, said.note),
+    Verb.PAUSE: lambda said: Pause(said.by, given(said.until), said.note, said.approved_by, said.clock),
+    Verb.RESUME: lambda said: Resume(said.by, said.note, said.clock),
+    Verb.EXTEND: lambda said: Extend(said.by, said.amount, said.unit, said.note, said.approved_by, said.clock),
+    Verb.AGREE: lambda said: Agree(said.by, given(said.date), said.note, said.approved_by, said.clock),
     Verb.NOTE: lambda said: commands.Note(said.by, said.note),
 }
 
@@ -96,6 +122,9 @@ _WITHOUT: Final[dict[Verb, tuple[str, str]]] = {
     Verb.NOTE: ("note", "a note needs words"),
     Verb.GRADE: ("level", "name the level it is from now on"),
     Verb.MERGE: ("into", "name the case that goes on"),
+    Verb.PAUSE: ("until", "say when the clock goes on at the latest; a pause without an end would lose the case"),
+    Verb.EXTEND: ("amount", "say how much more time, and in `unit` of what"),
+    Verb.AGREE: ("date", "name the date that was agreed on"),
     Verb.CALL_BACK: ("call", "name the call; the case lists whom it owes a word"),
 }
 

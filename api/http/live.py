@@ -122,7 +122,9 @@ def renderer(desk: Desk) -> Callable[[Sequence[Entry]], list[Message]]:
 
 
 def _row(desk: Desk, alert: Alert) -> orjson.Fragment:
-    return orjson.Fragment(orjson.dumps(rows.alert_row(alert, desk.registry(), desk.ledger.outbox(alert=alert.id))))
+    return orjson.Fragment(
+        orjson.dumps(rows.alert_row(alert, desk.registry(), desk.ledger.outbox(alert=alert.id), now=desk.clock.now()))
+    )
 
 
 def _message(entry: Entry, alert: Alert | None, row: orjson.Fragment | None) -> Message:

@@ -12,6 +12,7 @@ from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.hushing import kept
 from alerts.roster import Roster, masked
 from alerts.transitions import allowed
+from api.http.clock_rows import ClockRow, clock_rows
 from ingest.registry import Registry
 
 
@@ -90,6 +91,7 @@ class AlertRow(TypedDict):
     merged: list[str]
     owed: list[CallerRow]
     timers: dict[str, datetime]
+    clocks: list[ClockRow]
     version: int
     may: list[str]
     told: list[ToldRow]
@@ -150,8 +152,8 @@ class RungRow(TypedDict):
     people: list[PersonRow]
 
 
-def alert_row(alert: Alert, registry: Registry, notices: Iterable[Notice] = ()) -> AlertRow:
-    """An alert for a list."""
+def alert_row(alert: Alert, registry: Registry, notices: Iterable[Notice] = (), *, now: datetime) -> AlertRow:
+    """An alert for a list, with its service clocks as they stand at `now`."""
     point = alert.place.point
     return AlertRow(
         id=alert.id,
@@ -187,6 +189,7 @@ def alert_row(alert: Alert, registry: Registry, notices: Iterable[Notice] = ()) 
         merged=list(alert.work.merged),
         owed=[CallerRow(call=c.call, at=c.at) for c in alert.work.owed],
         timers=dict(alert.timers),
+        clocks=clock_rows(alert, now),
         version=alert.version,
         may=[move.value.replace("_", "-") for move in allowed(alert.handling)],
         told=told(notices),

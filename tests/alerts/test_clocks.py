@@ -203,6 +203,14 @@ SOON, LATE = at("06-09 11:00"), at("06-09 12:30")
         ("an extension by nothing", lambda: extend(RUNS, Span(0, Unit.HOURS), YES, SOON), "more than nothing"),
         ("an extension to midnight", lambda: extend(RUNS, Span(1, Unit.SAME_DAY), YES, SOON), "length of time"),
         ("a date that is over", lambda: agree(RUNS, date(2026, 6, 8), YES, SOON), "agree on a date that is not"),
+        (
+            "a pause for ever",
+            lambda: pause(RUNS, at("06-09 11:30").replace(year=9999), YES, SOON),
+            "choose an earlier one",
+        ),
+        ("a date that never comes", lambda: agree(RUNS, date.max, YES, SOON), "agree on an earlier one"),
+        ("a date before all dates", lambda: agree(RUNS, date.min, YES, SOON), "agree on a date that is not"),
+        ("more time than anybody has", lambda: extend(RUNS, Span(5000, Unit.DAYS), YES, SOON), "choose an earlier one"),
         ("a date after the breach", lambda: agree(RUNS, date(2026, 6, 30), YES, LATE), "a breach is not undone"),
         (
             "a downgrade to less time",
