@@ -20,6 +20,7 @@ from streams.signal import Level, Origin, Signal
 LISTED: Final = 50  # subjects and rules named on an alert; the timeline has all of them
 FOLLOWED: Final = 500  # signal keys that are followed until they clear
 MORE: Final = "+"  # stands in `active_keys` for those beyond: such a case is not called clear by itself
+_CHOSEN: Final = {why.value: why for why in (Why.OVERLAP, Why.NEAREST, Why.HOLE)}
 _TESTS: Final = Mark.TEST | Mark.DRILL | Mark.SIMULATED
 
 
@@ -48,7 +49,11 @@ def opened(event: Raised, now: datetime) -> Outcome:
         return recorded(replace(alert, handling=_muted_handling(signal.marks)), event, now)
     began = entry(alert, event, now, "raised", {"place": signal.place.why, "grid": signal.place.grid})
     ruled = replace(alert, work=replace(_heard(alert.work, signal), rules=event.policy.rules_at(signal.level)))
-    return ring(ruled, event.policy.chain(signal.level), Reason.FIRST, now).after(began)
+    rung = ring(ruled, event.policy.chain(signal.level), Reason.FIRST, now)
+    why = _CHOSEN.get(signal.place.why)  # a place that was chosen among several, or for want of one
+    if why is not None:
+        rung = rung.after(replace(entry(alert, event, now, "placed", {"grid": signal.place.grid}), why=why))
+    return rung.after(began)
 
 
 def recorded(alert: Alert, event: Raised, now: datetime) -> Outcome:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from ingest.dialects.bridge import claims as claims_of
 from ingest.dialects.catalogue import Stream
@@ -21,7 +21,6 @@ from ingest.registry import Device, Registry
 from ingest.sequence import Numbered
 from ingest.settings import GatewaySettings
 
-Locate = Callable[[Point], Place | None]
 Seal = Callable[[str], tuple[str, str]]
 
 RAW_KEPT: Final = 384 * 1024  # twice this in hex still fits into one record of the log
@@ -32,6 +31,12 @@ _ORDERS: Final = frozenset({"hotline", "311"})  # and so do topics below these
 def carries_call(topic: str) -> bool:
     """Whether what comes on a topic is a resident's call or a work order."""
     return topic.endswith(CALL_ENDS) or topic.partition("/")[0] in _ORDERS
+
+
+class Locate(Protocol):
+    """Finds the grid of a point (law 11): now, or at an instant where grids are dated; None when there is none."""
+
+    def __call__(self, point: Point, at: datetime | None = None, /) -> Place | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,27 +134,32 @@ class Gateway:
                 return dialect, source[:128]
         return None, topic.partition("/")[0][:128]
 
-    def stand(self, device: str, gateway: str, point: Point | None) -> Stand:
-        """Registry first, then the payload's coordinates, then the catcher. Raises `Unreadable` for another's device."""
+    def stand(self, device: str, gateway: str, point: Point | None, at: datetime | None = None) -> Stand:
+        """Registry first, then the payload's coordinates, then the catcher. Raises `Unreadable` for another's device.
+
+        Where grids are dated it is the grid in force at `at`, which is when it happened.
+        """
         known = self.registry.devices.get(device)
         if known is None:
-            place = self._located(point)
+            place = self._located(point, at)
             marks = Mark.UNKNOWN_DEVICE | (Mark.NONE if place.grid else Mark.UNPLACED)
             return Stand(place, "", marks)
         if known.gateway and gateway != known.gateway:
             raise Unreadable(Reason.GATEWAY_MISMATCH, f"{device} belongs to {known.gateway} and came from {gateway}")
-        place = self._enrolled(known)
+        place = self._enrolled(known, at)
         if not place.grid:
-            place = self._located(known.point or point)
+            place = self._located(known.point or point, at)
         return Stand(place, known.kind, Mark.NONE if place.grid else Mark.UNPLACED)
 
-    def _enrolled(self, device: Device) -> Place:
-        if device.grid not in self.registry.grids:
+    def _enrolled(self, device: Device, at: datetime | None) -> Place:
+        if self.registry.grid(device.grid, at) is None:
             return Place()
-        return self.registry.place_in(device.grid, device.point, "registry")
+        return self.registry.place_in(device.grid, device.point, "registry", at)
 
-    def _located(self, point: Point | None) -> Place:
-        found = self.locate(point) if point is not None else None
+    def _located(self, point: Point | None, at: datetime | None) -> Place:
+        if point is None:
+            return Place()
+        found = self.locate(point, at) if self.registry.times else self.locate(point)
         return found or Place(point=point)
 
     def dated(self, at: datetime | None, received_at: datetime) -> tuple[datetime, Mark]:
@@ -163,8 +173,8 @@ class Gateway:
         return at, Mark.NONE
 
     def _readings(self, claim: Measured, received_at: datetime, extra: Mark) -> list[Reading]:
-        stand = self.stand(claim.device, claim.gateway, claim.point)
         observed_at, odd = self.dated(claim.at, received_at)
+        stand = self.stand(claim.device, claim.gateway, claim.point, observed_at)
         marks = claim.marks | stand.marks | odd | extra
         return [
             Reading(claim.device, name, value, observed_at, received_at, stand.place, stand.kind, claim.gateway, marks)
@@ -175,7 +185,7 @@ class Gateway:
         observed_at, odd = self.dated(claim.at, received_at)
         marks = claim.marks | odd | extra
         if isinstance(claim, Spoken):
-            place = self._located(claim.point)
+            place = self._located(claim.point, observed_at)
             token, masked = self.seal(claim.caller) if claim.caller else ("", "")
             marks |= Mark.NONE if place.grid else Mark.UNPLACED
             return Call(
@@ -183,12 +193,12 @@ class Gateway:
                 token, masked, place, claim.gateway, marks,
             )  # fmt: skip
         if isinstance(claim, Seen):
-            stand = self.stand(claim.camera, claim.gateway, claim.point)
+            stand = self.stand(claim.camera, claim.gateway, claim.point, observed_at)
             return Sighting(
                 claim.ident, claim.camera, claim.label, claim.score, observed_at, received_at,
                 stand.place, claim.ended, claim.gateway, marks | stand.marks,
             )  # fmt: skip
-        stand = self.stand(claim.device, claim.gateway, None)
+        stand = self.stand(claim.device, claim.gateway, None, observed_at)
         if claim.device == claim.gateway:  # gateways speak for themselves and need not be enrolled
             stand = Stand(stand.place, stand.kind or "gateway", Mark.NONE)
         return Presence(

@@ -28,7 +28,10 @@ class GridLevel(StrEnum):
     @property
     def height(self) -> int:
         """0 (micro-grid) to 5 (city)."""
-        return list(GridLevel).index(self)
+        return _HEIGHTS[self]
+
+
+_HEIGHTS: Final = {level: height for height, level in enumerate(GridLevel)}
 
 
 @dataclass(frozen=True, slots=True)

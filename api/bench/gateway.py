@@ -159,7 +159,7 @@ async def _ours(port: int, log: str, messages: int, name: str) -> None:
         run_gateway(
             MqttSettings(port=port, client_id=name, session_expiry=60),
             LogSettings.model_validate_json(log), GatewaySettings(),
-            registry=lambda: registry, locate=lambda _: None, seal=lambda _: ("", ""),
+            registry=lambda: registry, locate=lambda *_: None, seal=lambda _: ("", ""),
             clock=Clock(), stop=stop, ready=ready.set, counts=counts,
         )
     )  # fmt: skip

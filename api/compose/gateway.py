@@ -21,9 +21,9 @@ ACKNOWLEDGES_WITHIN: Final = (
 async def run(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
     """The gateway: MQTT to the log."""
     ledger = open_ledger(settings.ledger.address)
-    book = PlaceBook(ledger)
     clock = settings.clock.clock()
     agreed.agree(clock, ledger)
+    book = PlaceBook(ledger, clock.now)
     strangers = unknown.devices()
     following = [
         asyncio.create_task(book.follow(stop)),

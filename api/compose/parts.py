@@ -58,7 +58,9 @@ def slips_of(settings: Settings) -> Slips:
 def open_parts(settings: Settings) -> Parts:
     """Open ledger and series and put the conductor on them."""
     ledger = open_ledger(settings.ledger.address)
-    book = PlaceBook(ledger)
+    clock = settings.clock.clock()
+    agreed.agree(clock, ledger)
+    book = PlaceBook(ledger, clock.now)
     conductor = Conductor(
         ledger,
         policies=load_policies(settings.notify.policies),
@@ -69,6 +71,4 @@ def open_parts(settings: Settings) -> Parts:
         language=settings.notify.language,
         link=slips_of(settings).link if settings.notify.links else no_link,
     )
-    clock = settings.clock.clock()
-    agreed.agree(clock, ledger)
     return Parts(ledger, open_series(settings.series), book, conductor, clock)

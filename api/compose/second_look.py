@@ -37,8 +37,9 @@ def second_look(settings: Settings) -> Iterator[Second]:
     except (LedgerUnavailable, OSError, ValueError) as error:
         raise LedgerUnavailable(f"{where} cannot be opened: {error}; set ledger.url in tocsin.toml") from error
     try:
-        book, clock, own = PlaceBook(ledger), settings.clock.clock(), settings.gateway
+        clock, own = settings.clock.clock(), settings.gateway
         agreed.agree(clock, ledger)
+        book = PlaceBook(ledger, clock.now)
         seal = Seal(settings.secret.get_secret_value())
 
         def gateway(plain: tuple[Dialect, ...], stream: Stream) -> Gateway:
