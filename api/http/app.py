@@ -33,6 +33,7 @@ from api.http import (
     pushes,
     silences,
     slips,
+    whistles,
 )
 from api.http.desk import Desk
 from api.http.problems import install, problem
@@ -65,6 +66,7 @@ def create_app(**parts: Any) -> FastAPI:
     app.state.desk = desk
     policies = load_policies(desk.notify.policies)
     app.state.targets = policies.targets
+    app.state.whistles = policies.whistle
     app.state.quieting = Quieting(desk.ledger, desk.conductor, desk.registry, policies.quiet)
     install(app)
     routes = (
@@ -81,6 +83,7 @@ def create_app(**parts: Any) -> FastAPI:
         instructions,
         silences,
         slips,
+        whistles,
     )
     for part in routes:
         app.include_router(part.router)
