@@ -22,7 +22,10 @@ from alerts.duty import Duty, DutyKind
 from alerts.ledger import open_ledger
 from alerts.ledger.port import BadCursor, Conflict, Filter, Ledger, LedgerUnavailable, NotAdopted
 from alerts.ledger.rows import alert_of, alert_row, cell, cells_around
+from alerts.policy import load_policies
 from alerts.roster import Part, Person, Roster
+from alerts.whistling import Wanted, attend, blow, call_off, report
+from alerts.work import Work
 from ingest.events import Mark, Place, Point
 from ingest.registry import Device, Grid, GridLevel
 from ingest.unknown import UnknownDevice
@@ -73,6 +76,9 @@ def queue(ledger: Ledger, *notices: Notice) -> int:
         return tx.queue(notices)
 
 
+BLOWN = blow(2, Wanted("清溪镇", "t1", "street_stalls", "夜市"), load_policies().whistle, NOW).whistle
+OPEN = report(attend(BLOWN, "city", "甲", NOW + timedelta(microseconds=1)).whistle, "city", "甲", "已清理", NOW).whistle
+DONE = call_off(OPEN, "清溪镇", "已散", NOW).whistle
 FULL = alert(
     condition=Condition.CLEARED, handling=Handling.ON_SCENE, origins=("sensor", "camera"), rules=("smoke", "sight"), count=7,
     text="厨房起火 'quoted' \"twice\"", value=0.61, marks=Mark.TEST | Mark.LATE, assignee="p1", step=2, reached="g1", policy="fire-red",
@@ -88,12 +94,29 @@ FULL = alert(
         ("an alert with everything", FULL),
         ("an alert without a point", alert(place=Place("g1", "t1"))),
         ("an alert at the date line, south", alert(place=Place("g", "t", Point(-89.999, 179.9999)))),
+        ("a case that was whistled for", alert(work=Work(whistles=(DONE, OPEN)))),
         ("a time with another offset", alert(last_seen=NOW.astimezone(timezone(timedelta(hours=8))))),
     ],
 )
 def test_what_is_saved_comes_back_equal(ledger: Ledger, sentence: str, value: Alert) -> None:
     assert save(ledger, value) == [replace(value, version=1)]
     assert ledger.alert("a1") == replace(value, version=1)
+
+
+def test_cases_with_an_open_whistle_are_listed_the_oldest_first(ledger: Ledger) -> None:
+    later = {"raised_at": NOW + timedelta(hours=1)}
+    save(
+        ledger,
+        alert("a1", work=Work(whistles=(DONE, OPEN)), stages=later),
+        alert("a2", work=Work(whistles=(OPEN,)), stages={"raised_at": NOW}),
+        alert("a3", work=Work(whistles=(DONE,))),
+        alert("a4"),
+    )
+    assert [a.id for a in ledger.whistled()] == ["a2", "a1"]
+    assert [a.id for a in ledger.whistled(limit=1)] == ["a2"]
+    (known,) = [a for a in ledger.whistled() if a.id == "a2"]
+    save(ledger, replace(known, work=Work(whistles=(DONE,))))
+    assert [a.id for a in ledger.whistled()] == ["a1"]
 
 
 def test_an_unknown_alert_is_none(ledger: Ledger) -> None:
@@ -428,7 +451,6 @@ def test_a_place_is_put_in_force_and_nothing_is_deleted(ledger: Ledger) -> None:
     assert ledger.roster().at("g1") == (deputy, leader)
 
 
-
 def test_a_grid_of_every_time_is_kept_and_each_is_updated_by_itself(ledger: Ledger) -> None:
     ring = ((120.0, 30.0), (120.1, 30.0), (120.1, 30.1), (120.0, 30.0))
     old = Grid("g1", "旧", GridLevel.GRID, "t1", (ring,), valid_to=NOW)
@@ -449,7 +471,10 @@ def test_a_device_may_be_adopted_into_a_grid_that_has_a_beginning(ledger: Ledger
 
 
 def test_duties_take_the_place_of_those_of_the_same_person_and_kind(ledger: Ledger) -> None:
-    people = [Person("p1", "张三", "+8610000001", "leader", "g1", part=Part.DEPUTY), Person("p2", "李", "+86100", "w", "g1")]
+    people = [
+        Person("p1", "张三", "+8610000001", "leader", "g1", part=Part.DEPUTY),
+        Person("p2", "李", "+86100", "w", "g1"),
+    ]
     night = Duty(DutyKind.SHIFT, "p1", (1, 7), 1320, 360, NOW, NOW + 9 * SECOND)
     leave = Duty(DutyKind.ABSENT, "p1", since=NOW, until=NOW + SECOND)
     swap = Duty(DutyKind.STAND_IN, "p2", since=NOW, instead_of="p1")

@@ -51,8 +51,8 @@ CREW = (
 )
 
 
-def line(matter: str = "stalls", level: str = "orange", **but: object) -> Line:
-    made = Line(people=CREW, policies=POLICIES, **but).signal(level=level)
+def line(matter: str = "stalls", level: str = "orange") -> Line:
+    made = Line(people=CREW, policies=POLICIES).signal(level=level)
     return made.say(Blow("清溪镇", matter)) if matter else made
 
 
