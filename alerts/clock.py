@@ -164,11 +164,6 @@ class Clock:
             return State.STOPPED
         return State.PAUSED if self.pauses and self.pauses[-1].ended is None else State.RUNNING
 
-    @property
-    def extended(self) -> tuple[Change, ...]:
-        """Every time more time was given."""
-        return tuple(change for change in self.changes if change.due > change.was)
-
 
 def used(clock: Clock, now: datetime) -> timedelta:
     """The time that counted up to `now`, in the clock's own kind of time. It stands still in a pause and after the stop."""

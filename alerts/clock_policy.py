@@ -74,11 +74,6 @@ class ClockPolicy:
             if row is not None and row.target is not None
         )
 
-    def target(self, name: str, matter: str) -> Span | None:
-        """How long a clock has for a class of matter, whatever the level: what a case is downgraded to."""
-        rows = (row for plan in self.plans if plan.name == name for row in plan.rows)
-        return next((row.target for row in rows if row.matter == matter and row.target is not None), None)
-
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)

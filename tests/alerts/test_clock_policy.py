@@ -86,8 +86,6 @@ def test_the_first_row_that_fits_counts_and_one_may_switch_the_clock_off() -> No
         for kind, level in (("fire", Level.RED), ("gas", Level.RED), ("gas", Level.BLUE))
     ]
     assert targets == [[], [Span(4, Unit.WORKING_HOURS)], [Span(2, Unit.DAYS)]]
-    assert policy.target("contact", "hard") == Span(2, Unit.DAYS)
-    assert policy.target("contact", "big") is policy.target("close", "hard") is None
 
 
 def test_a_file_without_clocks_has_none() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -31,6 +32,7 @@ from alerts.clock import (
     used,
 )
 from alerts.clocks import agree, downgrade, extend, go_on, pause, resume, start, stop, strike, tighten
+from alerts.work import Work, as_plain, of_plain
 
 YES = Approval("王网格长", "李主任", "等待配件")
 OFFICE = Hours.parse(("08:30-12:00", "14:00-17:30"))
@@ -145,7 +147,7 @@ def test_a_case_that_was_late_when_it_closed_is_still_late_when_it_is_reopened()
 def test_more_time_is_given_from_the_limit_on() -> None:
     given_more = extend(start(clock(), at("06-09 10:00")), Span(2, Unit.HOURS), YES, at("06-09 10:30"))
     assert given_more.due == at("06-09 13:00")
-    assert [(c.what, c.was, c.approval) for c in given_more.extended] == [("extended", at("06-09 11:00"), YES)]
+    assert [(c.what, c.was, c.approval) for c in given_more.changes] == [("extended", at("06-09 11:00"), YES)]
 
 
 def test_a_big_matter_is_due_at_the_end_of_the_date_that_was_agreed() -> None:
@@ -408,6 +410,20 @@ def idle(some: Clock, now: datetime) -> bool:
 
 TestMoves = Moves.TestCase
 TestMoves.settings = settings(max_examples=80, stateful_step_count=20)
+
+
+def test_a_clock_comes_back_from_the_ledger_as_it_was() -> None:
+    office = start(clock(3, Unit.WORKING_DAYS, hours=OFFICE, warning=0.5), at("06-09 10:00"))
+    told, _ = strike(office, at("06-11 10:00"))
+    moved = extend(
+        resume(pause(told, at("06-30 10:00"), YES, at("06-11 11:00")), at("06-11 15:00")),
+        Span(2, Unit.HOURS),
+        YES,
+        at("06-11 16:00"),
+    )
+    paused = pause(agree(moved, date(2026, 6, 30), YES, at("06-11 17:00")), at("06-20 10:00"), YES, at("06-12 09:00"))
+    work = Work(clocks=(paused, stop(moved, at("06-12 10:00")), clock()))
+    assert of_plain(json.loads(json.dumps(as_plain(work)))) == work
 
 
 def test_the_end_of_a_date_is_that_of_china() -> None:

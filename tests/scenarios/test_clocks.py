@@ -241,6 +241,33 @@ def test_a_case_that_is_split_off_again_has_its_own_clock_as_if_never_merged() -
     ]
 
 
+def test_merging_gives_nobody_more_time() -> None:
+    two = (
+        line()
+        .signal("call-1", "orange", origin=Origin.HOTLINE)
+        .at(H / 2)
+        .signal("gas-1", "orange", kind="gas", grid="g2")
+    )
+    called, sensed = two.alerts()
+    two.say(Merge("甲", sensed.id, "同一起"), called)
+    one = two.ledger.alert(sensed.id)
+    assert one is not None
+    assert {c.name: (c.due - START) / timedelta(hours=1) for c in one.work.clocks if c.due} == {
+        "contact": 1,
+        "close": 8,
+    }
+    assert [(e.detail["clock"], e.why) for e in two.lines("clock_moved")] == [("close", "merged")]
+
+
+def test_what_another_case_promised_for_a_time_that_is_over_was_told_of_there() -> None:
+    two = line().signal("smoke-1", "orange").at(9 * H).signal("gas-1", "orange", kind="gas", grid="g2")
+    late, fresh = two.alerts()
+    two.say(Merge("甲", fresh.id, "同一起"), late)
+    one = two.ledger.alert(fresh.id)
+    assert one is not None
+    assert [c.due for c in one.work.clocks if c.name == "close"] == [START + timedelta(hours=17)]
+
+
 def test_after_an_outage_the_gravest_is_told_and_the_other_says_why_not() -> None:
     away = line().signal(level="orange").say(Acknowledge("甲"))
     away.now = START + timedelta(hours=9)
