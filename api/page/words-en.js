@@ -204,6 +204,7 @@ export const EN = {
   "reason.resolved": "all clear",
   "reason.instruction": "instruction",
   "reason.supervise": "supervision",
+  "reason.whistle": "whistle",
   "state.queued": "queued",
   "state.sending": "sending",
   "state.sent": "sent",

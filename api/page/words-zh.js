@@ -204,6 +204,7 @@ export const ZH = {
   "reason.resolved": "解除通知",
   "reason.instruction": "派单指令",
   "reason.supervise": "督办",
+  "reason.whistle": "吹哨",
   "state.queued": "排队",
   "state.sending": "发送中",
   "state.sent": "已发出",
