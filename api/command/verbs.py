@@ -14,9 +14,11 @@ from api.command import (
     import_place,
     instruct,
     migrate,
+    policy_test,
     process,
     rejects,
     replay,
+    roster,
     silences,
     simulate,
     up,
@@ -37,9 +39,11 @@ app.command("sender")(process.sender)
 app.command("api")(process.api)
 app.command("import")(import_place.import_place)
 app.add_typer(devices.app, name="devices")
+app.add_typer(roster.app, name="roster")
 app.command("simulate")(simulate.simulate)
 app.command("replay")(replay.replay)
 app.command("check")(check.check)
+app.add_typer(policy_test.app, name="policy")
 app.command("decode")(decode.decode)
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(instruct.app, name="instruct")
