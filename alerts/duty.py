@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Final
 
@@ -70,7 +70,7 @@ class Duty:
                     start = day + timedelta(minutes=self.start)
                     found |= {start, start + self.length}
                 day += DAY
-        return {at for at in found if begin <= at < end}
+        return {at.astimezone(UTC) for at in found if begin <= at < end}
 
     def _runs(self, day: datetime, now: datetime) -> bool:
         start = day + timedelta(minutes=self.start)

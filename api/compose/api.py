@@ -100,6 +100,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
         ledger=parts.ledger,
         conductor=parts.conductor,
         registry=parts.book.registry,
+        settle=parts.book.settle,
         roster=parts.book.roster,
         series=parts.series,
         clock=parts.clock,

@@ -10,12 +10,19 @@ from typing import Final
 
 import httpx
 
+from alerts.conduct import UNREACHED
+from alerts.duty import CHINA
+from alerts.enrol import AHEAD
+from alerts.gaps import catcher_gaps
 from alerts.ledger import open_ledger
 from alerts.ledger.facts import Facts, facts
 from alerts.ledger.migrate import LedgerTooNew
+from alerts.roster import Roster
+from alerts.routing import Moment, catcher
 from api.doctor.clocks import Reading
 from api.doctor.finding import Finding
 from api.settings import Settings
+from ingest.registry import Registry
 from streams.settings import SeriesSettings
 
 _CHECK: Final = "check ledger.url and the database; `tocsin up` makes one here"
@@ -39,7 +46,7 @@ def ledger(settings: Settings, clock: dict[str, Reading]) -> Iterator[Finding]:
     if not known.revision or known.revision < known.known:
         return
     try:
-        yield _content(settings, known)
+        yield from _content(settings, known)
     except LedgerTooNew as error:
         yield Finding("ledger", False, _line(error), "run the later Tocsin")
     except Exception as error:  # as above
@@ -56,18 +63,39 @@ def _revision(known: Facts) -> Finding:
     return Finding("migrations", True, f"tables of revision {known.revision}{later}")
 
 
-def _content(settings: Settings, known: Facts) -> Finding:
+def _content(settings: Settings, known: Facts) -> Iterator[Finding]:
     opened = open_ledger(settings.ledger.address)
     try:
-        counts, registry = opened.counts(), opened.registry()
+        counts, registry, roster = opened.counts(), opened.registry(), opened.roster()
+        now = opened.now() or settings.clock.clock().now()
+        unreached = opened.unreachable(now - UNREACHED)
     finally:
         opened.close()
     if not registry.grids:
         do = "read grids, devices and people with `tocsin import`"
-        return Finding("ledger", False, f"{known.server}: there is no place in it", do)
+        yield Finding("ledger", False, f"{known.server}: there is no place in it", do)
+        return
     said = ", ".join(f"{k} {v}" for k, v in sorted(counts.items()))
     place = f"{len(registry.grids)} grids, {len(registry.devices)} devices"
-    return Finding("ledger", True, f"{known.server}, {known.megabytes:.0f} MB: {place}; {said}")
+    yield Finding("ledger", True, f"{known.server}, {known.megabytes:.0f} MB: {place}; {said}")
+    yield caught(registry, roster, Moment(now, unreachable=unreached))
+
+
+def caught(registry: Registry, roster: Roster, moment: Moment) -> Finding:
+    """Whether somebody takes what no grid covers (无主兜底), now and in the days to come."""
+    found = catcher(registry, roster, moment)
+    if not found.people:
+        do = "import people, one of them with the role catcher: what happens now is told to nobody"
+        return Finding("catcher", False, "nobody is enrolled", do)
+    names = ", ".join(p.name for p in found.people[:3])
+    if found.skipped:
+        do = "give somebody the role catcher who is on duty at any time: `tocsin roster gaps`"
+        return Finding("catcher", False, f"nobody who can be told is on duty; {names} ({found.grid}) would be told", do)
+    if moment.now is not None and (later := catcher_gaps(registry, roster, moment.now, moment.now + AHEAD)):
+        begin = later[0].begin.astimezone(CHINA).strftime("%Y-%m-%d %H:%M")
+        do = "give somebody else the role catcher, or another shift: `tocsin roster gaps`"
+        return Finding("catcher", False, f"{names} ({found.grid}) now, and nobody on duty from {begin}", do)
+    return Finding("catcher", True, f"{names} ({found.grid})")
 
 
 def series(settings: SeriesSettings, clock: dict[str, Reading]) -> Iterator[Finding]:

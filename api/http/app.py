@@ -31,6 +31,7 @@ from api.http import (
     notices,
     open311,
     pushes,
+    route,
     silences,
     slips,
     whistles,
@@ -65,6 +66,7 @@ def create_app(**parts: Any) -> FastAPI:
     )
     app.state.desk = desk
     policies = load_policies(desk.notify.policies)
+    app.state.policies = policies
     app.state.targets = policies.targets
     app.state.whistles = policies.whistle
     app.state.quieting = Quieting(desk.ledger, desk.conductor, desk.registry, policies.quiet)
@@ -81,6 +83,7 @@ def create_app(**parts: Any) -> FastAPI:
         health,
         callbacks,
         instructions,
+        route,
         silences,
         slips,
         whistles,

@@ -20,7 +20,8 @@ from api.pushes import Pushes
 from api.selfwatch.board import Board
 from api.slips import Slips
 from ingest.clock import Clock
-from ingest.events import Call
+from ingest.events import Call, Point
+from ingest.places import Placing
 from ingest.registry import Registry
 from streams.series.port import Series
 
@@ -46,7 +47,7 @@ class Desk:
     `publish_call` validates a hotline call with the dialect of the MQTT door and returns it when the log has it;
     without it calls are refused with 503. `counts` adds figures to `/metrics`; each of `checks` says "" when its part
     is well, else what is wrong. `board` has what the watch over the system itself found, `pushes`
-    are the doors of platforms, `slips` sign the pages of instructions.
+    are the doors of platforms, `settle` finds the grid of a point at an instant, `slips` sign the pages of instructions.
     """
 
     ledger: Ledger
@@ -61,6 +62,7 @@ class Desk:
     checks: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     board: Board = field(default_factory=Board)
     pushes: Pushes | None = None
+    settle: Callable[[Point, datetime], Placing | None] | None = None
     slips: Slips = field(default_factory=lambda: Slips(""))
 
 
