@@ -46,47 +46,59 @@ class Speaker:
         """One notice for each person and channel, and each channel that was wanted and is not in use."""
         made: list[Notice] = []
         skipped: dict[Skipped, None] = {}
+        texts: dict[tuple[str, str], str] = {}  # thousands of people hear the same few
         wanted = instruction.reminding.channels
         if reason is Reason.RESOLVED:
             wanted = wanted[:1]
         for person in people:
             channels, unused = channels_for(person, wanted, self.channels)
             skipped.update(dict.fromkeys(unused))
-            made += [self._notice(instruction, person, channel, reason, now) for channel in channels]
+            for channel in channels:
+                said = (person.language, channel)
+                if said not in texts:
+                    texts[said] = self._said(instruction, *said, reason)
+                text = self._with_link(instruction, person, channel, reason, texts[said])
+                made.append(_notice(instruction, person, channel, reason, text, now))
         return made, tuple(skipped)
 
     def text(self, instruction: Instruction, person: Person, channel: str, reason: Reason) -> str:
         """What is said. Only a text carries an address, and only where there is something to answer."""
-        language = person.language or self.language
-        section = "instruction_voice" if channel == VOICE else "instruction_sms"
-        said = self.words.text(
+        said = self._said(instruction, person.language, channel, reason)
+        return self._with_link(instruction, person, channel, reason, said)
+
+    def _said(self, instruction: Instruction, language: str, channel: str, reason: Reason) -> str:
+        language = language or self.language
+        return self.words.text(
             language,
-            section,
+            "instruction_voice" if channel == VOICE else "instruction_sms",
             _key(instruction, reason),
             by=instruction.by,
             text=instruction.text.rstrip(_ENDINGS),
             demand=self.words.text(language, "demand", instruction.demanded),
         )
+
+    def _with_link(self, instruction: Instruction, person: Person, channel: str, reason: Reason, said: str) -> str:
         link = self.link(instruction.id, person.id) if channel == SMS and reason is not Reason.RESOLVED else ""
         return f"{said}\n{link}" if link else said
 
-    def _notice(self, instruction: Instruction, person: Person, channel: str, reason: Reason, now: datetime) -> Notice:
-        turn = instruction.reminded if reason is Reason.REPEAT else 0
-        return Notice(
-            key=notice_key(instruction.id, person.id, channel, reason, turn),
-            alert=subject(instruction.id, person.id),
-            person=person.id,
-            name=person.name,
-            role=person.role,
-            grid=person.grid,
-            channel=channel,
-            reason=reason,
-            level=Level.YELLOW if instruction.urgent else Level.BLUE,
-            text=self.text(instruction, person, channel, reason),
-            created_at=now,
-            due_at=now,
-            step=turn,
-        )
+
+def _notice(instruction: Instruction, person: Person, channel: str, reason: Reason, text: str, now: datetime) -> Notice:
+    turn = instruction.reminded if reason is Reason.REPEAT else 0
+    return Notice(
+        key=notice_key(instruction.id, person.id, channel, reason, turn),
+        alert=subject(instruction.id, person.id),
+        person=person.id,
+        name=person.name,
+        role=person.role,
+        grid=person.grid,
+        channel=channel,
+        reason=reason,
+        level=Level.YELLOW if instruction.urgent else Level.BLUE,
+        text=text,
+        created_at=now,
+        due_at=now,
+        step=turn,
+    )
 
 
 def notice_key(instruction: str, person: str, channel: str, reason: Reason, turn: int) -> str:

@@ -1,4 +1,7 @@
-"""Instructions through the ledger, one transaction each: sending, receipts, reminders and the end.
+"""Instructions through the ledger: sending, receipts, reminders and the end.
+
+Sending to thousands, reminding and ending them is one transaction that decides, and then some hundred people in each: whoever is
+killed in between, somebody goes on.
 
 It decides little itself: whom a target means is `addressees`, how far a person has come `instructions`, what is said `instructed`.
 It holds no state, so any number of processes may each have one on the same ledger, and everything may be repeated: a repeat changes
@@ -7,7 +10,7 @@ nothing and tells nobody (law 3).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -16,7 +19,7 @@ from alerts.addressees import Addressed, address
 from alerts.alert import Entry, Notice, NoticeState, Reason
 from alerts.commands import Skipped
 from alerts.instructed import Speaker
-from alerts.instruction_parts import missed_entries, move, receive, skipped_entries
+from alerts.instruction_parts import missed_entries, move, move_all, receive, skipped_entries
 from alerts.instructions import (
     SAID,
     Instruction,
@@ -27,17 +30,20 @@ from alerts.instructions import (
     begin,
     ended,
     instruction_id,
+    next_reminder,
     part_of,
     reminder,
+    settled,
     subject,
 )
 from alerts.ledger.port import Ledger, Transaction
 from alerts.notices import WAITING, reached, waiting
 from alerts.outcome import NotAllowed, Why
 from alerts.reminding import InstructionRules
-from alerts.roster import Person, Roster
+from alerts.roster import Roster
 from ingest.registry import Registry
 
+AT_ONCE: Final = 500  # people told in one transaction: other writers wait for no more
 BATCH: Final = 50  # instructions whose reminders are looked at together
 MOST_ASKED: Final = 100  # reminders that people may ask for
 _NOTES: Final = 500  # characters
@@ -65,12 +71,14 @@ class Instructor:
         registry: Callable[[], Registry],
         roster: Callable[[], Roster],
         speaker: Speaker,
+        at_once: int = AT_ONCE,
     ) -> None:
         self._ledger = ledger
         self._rules = rules
         self._registry = registry
         self._roster = roster
         self._speaker = speaker
+        self._at_once = at_once
 
     def preview(self, order: Order, now: datetime) -> Addressed:
         """Whom an order would go to now. Raises `Unaddressable`."""
@@ -78,29 +86,26 @@ class Instructor:
 
     def send(self, order: Order, now: datetime) -> tuple[Instruction, bool]:
         """Send an instruction, and whether it was new. Raises `Unaddressable`, or `KeyUsed` when the key stands for another order."""
-        with self._ledger.transaction() as tx:
-            known = tx.instructions.get(instruction_id(order.key))
-            if known is not None:
-                if known.fingerprint != order.fingerprint:
-                    raise KeyUsed(f"the key of the instruction {known.id} was used for another one: take a new key")
-                return known, False
+        known = self._ledger.instructions.get(instruction_id(order.key))
+        if known is None:
+            # Worked out before the transaction, so that thousands of people do not make other writers wait.
             addressed = self.preview(order, now)
             made = begin(order, self._rules.urgent if order.urgent else self._rules.ordinary, now)
-            people = [one.person for one in addressed.people]
-            recipients = [
+            people = [
                 Recipient(a.person.id, a.person.name, a.person.role, a.person.grid, a.because) for a in addressed.people
             ]
-            tx.instructions.add(made, recipients)
-            _, skipped = self._tell(tx, made, people, Reason.INSTRUCTION, now)
             detail = {"people": len(people), "demanded": made.demanded.value, "urgent": made.urgent, "text": made.text}
-            tx.append(
-                [
-                    Entry(subject(made.id), now, "instructed", made.by, detail=detail),
-                    *missed_entries(made, addressed.missed, now),
-                ]
-            )
-            tx.append(skipped_entries(made, skipped, now))
-        return made, True
+            with self._ledger.transaction() as tx:
+                known = tx.instructions.get(made.id)
+                if known is None:  # else somebody else was quicker
+                    tx.instructions.add(made, people)
+                    tx.append([Entry(subject(made.id), now, "instructed", made.by, detail=detail)])
+                    tx.append(missed_entries(made, addressed.missed, now))
+        new = known is None
+        if known is not None and known.fingerprint != order.fingerprint:
+            raise KeyUsed(f"the key of the instruction {known.id} was used for another one: take a new key")
+        self._settle(instruction_id(order.key), now)
+        return self._read(instruction_id(order.key)), new
 
     def receipt(
         self,
@@ -132,6 +137,7 @@ class Instructor:
 
         Raises `UnknownInstruction`, and `NotAllowed` when nobody owes anything any more.
         """
+        self._settle(ident, now)
         with self._ledger.transaction() as tx:
             instruction = _known(tx, ident)
             if key in instruction.asked:
@@ -140,17 +146,23 @@ class Instructor:
                 raise NotAllowed("nobody owes a receipt any more: there is nobody to remind")
             if len(instruction.asked) >= MOST_ASKED:
                 raise NotAllowed(f"{MOST_ASKED} reminders were asked for already: telephone those who have not")
-            return self._remind(tx, instruction, now, by, key)
+            _turn(tx, instruction, now, by, key)
+        return self._settle(ident, now)
 
     def remind_due(self, now: datetime) -> int:
-        """Remind who has not where the policy's time has come; returns how many notices' people were told."""
+        """Remind who has not where the policy's time has come, and go on where somebody was stopped while telling people.
+
+        Returns how many people were told.
+        """
         told = 0
         while ids := self._ledger.instructions.due(now, limit=BATCH):
             for ident in ids:
                 with self._ledger.transaction() as tx:
                     instruction = _known(tx, ident)
-                    if instruction.remind_at is not None and instruction.remind_at <= now:  # nobody else was quicker
-                        told += self._remind(tx, instruction, now, "tocsin", "")
+                    due = instruction.remind_at is not None and instruction.remind_at <= now  # or somebody was quicker
+                    if due and instruction.settled:
+                        _turn(tx, instruction, now, "tocsin", "")
+                told += self._settle(ident, now)
             if len(ids) < BATCH:
                 break
         return told
@@ -162,18 +174,14 @@ class Instructor:
         """
         with self._ledger.transaction() as tx:
             instruction = _known(tx, ident)
-            if instruction.standing is standing:
-                return instruction
-            if instruction.over or standing is Standing.OPEN:
-                raise NotAllowed(f"the instruction is {instruction.standing.value} already")
-            over = ended(instruction, standing, by, why[:_NOTES], now)
-            tx.instructions.save(over)
-            tx.append([Entry(subject(ident), now, standing.value, by, detail={"text": over.over_why})])
-            notices = tx.instructions.notices(ident)
-            for notice in filter(waiting, notices):
-                move(tx, notice, NoticeState.CANCELLED, now, why=Why.OVER)
-            self._tell_over(tx, over, {n.person for n in notices if reached(n)}, now)
-        return over
+            if instruction.standing is not standing:
+                if instruction.over or standing is Standing.OPEN:
+                    raise NotAllowed(f"the instruction is {instruction.standing.value} already")
+                over = ended(instruction, standing, by, why[:_NOTES], now)
+                tx.instructions.save(over)
+                tx.append([Entry(subject(ident), now, standing.value, by, detail={"text": over.over_why})])
+        self._settle(ident, now)
+        return self._read(ident)
 
     def moved(
         self,
@@ -193,7 +201,7 @@ class Instructor:
         if after is None or instruction is None or recipient is None or notice.reason is Reason.RESOLVED:
             return
         if instruction.over and reached(after) and not reached(notice):
-            self._tell_over(tx, instruction, {person}, now)  # it was on the wire already
+            self._tell_over(tx, instruction, [person], now)  # it was on the wire already
         receipt = _MEANS.get(state)
         if receipt is Receipt.ACCEPTED and instruction.over:
             receipt = Receipt.READ
@@ -202,38 +210,72 @@ class Instructor:
         elif state is NoticeState.FAILED and recipient.receipt is Receipt.WAITING:
             tx.instructions.receive(ident, replace(recipient, trouble=after.error))
 
-    def _remind(self, tx: Transaction, instruction: Instruction, now: datetime, by: str, key: str) -> int:
-        after = reminder(instruction, now, key)
-        tx.instructions.save(after)
-        owing = tx.instructions.recipients(instruction.id, below=instruction.demanded)
-        held_up = {n.person for n in tx.instructions.notices(instruction.id, WAITING)}
-        roster = _by_id(self._roster())
-        people = [roster[r.person] for r in owing if r.person in roster and r.person not in held_up]
-        skipped = [Skipped(Why.PERSON_UNKNOWN, r.person) for r in owing if r.person not in roster]
-        skipped += [Skipped(Why.ALREADY_RINGING, r.person) for r in owing if r.person in roster and r.person in held_up]
-        skipped += self._tell(tx, after, people, Reason.REPEAT, now)[1]
-        detail = {"turn": after.reminded, "people": len(people), "owing": len(owing)}
-        tx.append([Entry(subject(instruction.id), now, "reminded", by, Reason.REPEAT.value, detail)])
-        tx.append(skipped_entries(instruction, skipped, now))
-        if after.remind_at is None and not key:
-            tx.append([Entry(subject(instruction.id), now, "not_reminded", why=Why.CHAIN_ENDED)])
-        return len(people)
+    def _settle(self, ident: str, now: datetime) -> int:
+        """Tell everybody whom the instruction's last turn concerns, some in each transaction; returns how many were told.
 
-    def _tell(
-        self, tx: Transaction, instruction: Instruction, people: Iterable[Person], reason: Reason, now: datetime
-    ) -> tuple[int, tuple[Skipped, ...]]:
-        notices, skipped = self._speaker.notices(instruction, people, reason, now)
-        return tx.queue(notices), skipped
+        It may be stopped anywhere and begun anew: what was told is not told again. It leaves off when the instruction has moved on,
+        for whoever moved it goes on from there.
+        """
+        told, after, began = 0, "", None
+        while True:
+            with self._ledger.transaction() as tx:
+                instruction = _known(tx, ident)
+                began = began or (instruction.standing, instruction.reminded)
+                if instruction.settled or began != (instruction.standing, instruction.reminded):
+                    return told
+                some = tx.instructions.recipients(ident, after=after, limit=self._at_once)
+                told += self._tell(tx, instruction, some, now)
+                if len(some) < self._at_once:
+                    tx.instructions.save(settled(_known(tx, ident), now))
+                    return told
+            after = some[-1].person
 
-    def _tell_over(self, tx: Transaction, instruction: Instruction, people: Iterable[str], now: datetime) -> None:
-        roster, told = _by_id(self._roster()), sorted(people)
-        known = [roster[ident] for ident in told if ident in roster]
-        new, unused = self._tell(tx, instruction, known, Reason.RESOLVED, now)
-        if new:
-            part, detail = subject(instruction.id), {"people": len(known)}
-            tx.append([Entry(part, now, "told", why=Reason.RESOLVED.value, detail=detail)])
-        skipped = [*(Skipped(Why.PERSON_UNKNOWN, ident) for ident in told if ident not in roster), *unused]
+    def _tell(self, tx: Transaction, instruction: Instruction, some: Sequence[Recipient], now: datetime) -> int:
+        """What the instruction's last turn means for some of its people."""
+        people = [one.person for one in some]
+        if instruction.over:
+            notices = tx.instructions.notices(instruction.id, people)
+            late = [n for n in notices if waiting(n) and n.reason is not Reason.RESOLVED]
+            move_all(tx, late, NoticeState.CANCELLED, now, why=Why.OVER)
+            return self._tell_over(tx, instruction, sorted({n.person for n in notices if reached(n)}), now)
+        if not instruction.reminded:
+            return self._notify(tx, instruction, people, Reason.INSTRUCTION, now)
+        owing = [one.person for one in some if one.owes(instruction.demanded)]
+        held_up = {
+            n.person
+            for n in tx.instructions.notices(instruction.id, owing, WAITING)
+            if (n.reason, n.step) != (Reason.REPEAT, instruction.reminded)
+        }
+        skipped = [Skipped(Why.ALREADY_RINGING, one) for one in owing if one in held_up]
         tx.append(skipped_entries(instruction, skipped, now))
+        return self._notify(tx, instruction, [one for one in owing if one not in held_up], Reason.REPEAT, now)
+
+    def _tell_over(self, tx: Transaction, instruction: Instruction, people: Sequence[str], now: datetime) -> int:
+        told = self._notify(tx, instruction, people, Reason.RESOLVED, now)
+        if told:
+            detail = {"people": told}
+            tx.append([Entry(subject(instruction.id), now, "told", why=Reason.RESOLVED.value, detail=detail)])
+        return told
+
+    def _notify(
+        self, tx: Transaction, instruction: Instruction, people: Sequence[str], reason: Reason, now: datetime
+    ) -> int:
+        """Queue the notices of people who are on the roster; returns how many people have new ones."""
+        roster = {person.id: person for some in self._roster().people.values() for person in some}
+        found = [roster[ident] for ident in people if ident in roster]
+        notices, unused = self._speaker.notices(instruction, found, reason, now)
+        known = {n.key for n in tx.instructions.notices(instruction.id, people)}
+        new = [notice for notice in notices if notice.key not in known]
+        tx.queue(new)
+        gone = [Skipped(Why.PERSON_UNKNOWN, ident) for ident in people if ident not in roster]
+        tx.append(skipped_entries(instruction, [*gone, *(unused if new else ())], now))
+        return len({notice.person for notice in new})
+
+    def _read(self, ident: str) -> Instruction:
+        found = self._ledger.instructions.get(ident)
+        if found is None:
+            raise UnknownInstruction(f"there is no instruction {ident}; look it up in the list again")
+        return found
 
 
 def _known(tx: Transaction, ident: str) -> Instruction:
@@ -243,5 +285,11 @@ def _known(tx: Transaction, ident: str) -> Instruction:
     return found
 
 
-def _by_id(roster: Roster) -> dict[str, Person]:
-    return {person.id: person for some in roster.people.values() for person in some}
+def _turn(tx: Transaction, instruction: Instruction, now: datetime, by: str, key: str) -> None:
+    """Begin the next reminder."""
+    after = reminder(instruction, now, key)
+    tx.instructions.save(after)
+    detail = {"turn": after.reminded, "people": tx.instructions.owing(instruction.id, instruction.demanded)}
+    tx.append([Entry(subject(instruction.id), now, "reminded", by, Reason.REPEAT.value, detail)])
+    if not key and next_reminder(after, now) is None:
+        tx.append([Entry(subject(instruction.id), now, "not_reminded", why=Why.CHAIN_ENDED)])

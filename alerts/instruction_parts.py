@@ -53,14 +53,24 @@ def move(
     provider_id: str = "",
     error: str = "",
 ) -> Notice | None:
-    after = moved(
-        notice, state, now, provider_id=provider_id, error=error or (why if state is NoticeState.CANCELLED else "")
-    )
+    """Move a notice, when it may move there, and say so. None when nothing moved."""
+    after = moved(notice, state, now, provider_id=provider_id, error=error)
     if after is not None:
         tx.update(after)
-        detail = {"person": notice.person, "channel": notice.channel, **({"error": error} if error else {})}
-        tx.append([Entry(notice.alert, now, state.value, why=why, detail=detail)])
+        tx.append([_line(after, now, why, error)])
     return after
+
+
+def move_all(tx: Transaction, notices: Sequence[Notice], state: NoticeState, now: datetime, *, why: str) -> None:
+    """`move` for many at once: there may be thousands, and other writers wait meanwhile."""
+    after = [one for notice in notices if (one := moved(notice, state, now, error=why)) is not None]
+    tx.instructions.move(after)
+    tx.append([_line(one, now, why, "") for one in after])
+
+
+def _line(notice: Notice, now: datetime, why: str, error: str) -> Entry:
+    detail = {"person": notice.person, "channel": notice.channel, **({"error": error} if error else {})}
+    return Entry(notice.alert, now, notice.state.value, why=why, detail=detail)
 
 
 def missed_entries(instruction: Instruction, missed: Sequence[Missed], now: datetime) -> list[Entry]:

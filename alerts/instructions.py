@@ -18,6 +18,7 @@ from alerts.reminding import Reminding
 from ingest.events import digest
 
 PREFIX: Final = "instruction:"  # of what stands where an alert's id would, on the timeline and in the outbox
+PATIENCE: Final = timedelta(seconds=10)  # for whoever has begun to tell people
 LONGEST: Final = 500  # characters of an instruction
 
 
@@ -85,7 +86,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """One instruction. `remind_at` is when who has not is reminded next; `asked` has the keys of reminders that people asked for."""
+    """One instruction. `remind_at` is when it is looked at next: to remind who has not or, while it is not `settled`, to go on telling.
+
+    It is settled once everybody whom its last turn concerns has their notices in the outbox. `asked` has the keys of reminders that
+    people asked for.
+    """
 
     id: str
     by: str
@@ -98,6 +103,7 @@ class Instruction:
     reminding: Reminding
     fingerprint: str = ""
     standing: Standing = Standing.OPEN
+    settled: bool = False
     remind_at: datetime | None = None
     reminded: int = 0
     asked: tuple[str, ...] = ()
@@ -154,7 +160,17 @@ def begin(order: Order, reminding: Reminding, now: datetime) -> Instruction:
         reminding=reminding,
         fingerprint=order.fingerprint,
     )
-    return replace(made, remind_at=next_reminder(made, now))
+    return unsettled(made, now)
+
+
+def unsettled(instruction: Instruction, now: datetime) -> Instruction:
+    """The instruction when there is somebody to be told: whoever began it goes on, and somebody else if that takes too long."""
+    return replace(instruction, settled=False, remind_at=now + PATIENCE)
+
+
+def settled(instruction: Instruction, now: datetime) -> Instruction:
+    """The instruction once everybody's notices are in the outbox."""
+    return replace(instruction, settled=True, remind_at=next_reminder(instruction, now))
 
 
 def next_reminder(instruction: Instruction, now: datetime) -> datetime | None:
@@ -166,21 +182,19 @@ def next_reminder(instruction: Instruction, now: datetime) -> datetime | None:
 
 
 def reminder(instruction: Instruction, now: datetime, asked: str = "") -> Instruction:
-    """The instruction once its next reminder has gone, by policy or because somebody asked under a key."""
+    """The instruction at its next reminder, by policy or because somebody asked under a key."""
     keys = (*instruction.asked, asked) if asked else instruction.asked
-    return replace(
-        instruction, reminded=instruction.reminded + 1, asked=keys, remind_at=next_reminder(instruction, now)
-    )
+    return unsettled(replace(instruction, reminded=instruction.reminded + 1, asked=keys), now)
 
 
 def fulfilled(instruction: Instruction, now: datetime) -> Instruction:
     """The instruction once everybody has given the receipt that was asked for: nobody is reminded any more."""
-    return replace(instruction, fulfilled_at=now, remind_at=None)
+    return replace(instruction, fulfilled_at=now, remind_at=None if instruction.settled else instruction.remind_at)
 
 
 def ended(instruction: Instruction, standing: Standing, by: str, why: str, now: datetime) -> Instruction:
     """The instruction once it was ended or withdrawn."""
-    return replace(instruction, standing=standing, over_at=now, over_by=by, over_why=why, remind_at=None)
+    return unsettled(replace(instruction, standing=standing, over_at=now, over_by=by, over_why=why), now)
 
 
 def received(

@@ -62,5 +62,8 @@ class WritesInstructions(ReadsInstructions, Protocol):
     def owing(self, ident: str, demanded: Receipt) -> int:
         """How many people have not come so far."""
 
-    def notices(self, ident: str, states: Collection[NoticeState] = ()) -> list[Notice]:
-        """Every notice of an instruction, or those in some states, oldest first."""
+    def notices(self, ident: str, people: Sequence[str], states: Collection[NoticeState] = ()) -> list[Notice]:
+        """Every notice to some people of an instruction, or those in some states, oldest first."""
+
+    def move(self, notices: Sequence[Notice]) -> None:
+        """Write the new states of many notices at once; nobody holds them any more."""

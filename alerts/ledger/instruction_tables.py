@@ -23,6 +23,7 @@ instruction: Final = Table(
     Column("reminding", JSON, nullable=False),
     Column("fingerprint", Text, nullable=False),
     Column("standing", Text, nullable=False),
+    Column("settled", SmallInteger, nullable=False),
     Column("remind_at", Instant),
     Column("reminded", Integer, nullable=False),
     Column("asked", JSON, nullable=False),

@@ -15,10 +15,10 @@ from alerts.alert import Notice, NoticeState
 from alerts.instructions import Instruction, Receipt, Recipient, Standing, subject
 from alerts.ledger import instruction_tables as own
 from alerts.ledger import tables
-from alerts.ledger.bulk import Bulks
+from alerts.ledger.bulk import ROW_KEY, Bulks
 from alerts.ledger.engine import Database
 from alerts.ledger.port import BadCursor, Conflict
-from alerts.ledger.rows import notice_of
+from alerts.ledger.rows import notice_of, notice_row
 from alerts.ledger.tables import EPOCH, Instant, microseconds
 from alerts.reminding import Reminding
 from ingest.registry import GridLevel
@@ -120,10 +120,7 @@ class SqlInstructionWriter(_Reads):
         counted = select(func.count()).select_from(own.instruction_recipient)
         return int(self._rows(counted.where(_R.instruction == ident, _R.rank < demanded.rank))[0][0])
 
-    def notices(self, ident: str, states: Collection[NoticeState] = ()) -> list[Notice]:
-        people = [
-            row.person for row in self._rows(select(_R.person).where(_R.instruction == ident).order_by(_R.person))
-        ]
+    def notices(self, ident: str, people: Sequence[str], states: Collection[NoticeState] = ()) -> list[Notice]:
         found: list[Notice] = []
         for start in range(0, len(people), _CHUNK):
             parts = [subject(ident, person) for person in people[start : start + _CHUNK]]
@@ -132,6 +129,10 @@ class SqlInstructionWriter(_Reads):
                 statement = statement.where(_O.state.in_([state.value for state in states]))
             found += [notice_of(row) for row in self._rows(statement)]
         return sorted(found, key=lambda n: (n.created_at, n.step, n.key))
+
+    def move(self, notices: Sequence[Notice]) -> None:
+        rows = [{**notice_row(notice), ROW_KEY: notice.key} for notice in notices]
+        self._bulks.change(tables.outbox, "key").run(self._connection, rows)
 
     def _rows(self, statement: Select[Any]) -> Sequence[Any]:
         return self._connection.execute(statement).all()
@@ -145,6 +146,7 @@ def instruction_row(instruction: Instruction) -> dict[str, Any]:
         "targets": [asdict(target) for target in instruction.targets],
         "demanded": instruction.demanded.value,
         "urgent": int(instruction.urgent),
+        "settled": int(instruction.settled),
         "reminding": asdict(instruction.reminding),
         "standing": instruction.standing.value,
     }
@@ -159,6 +161,7 @@ def instruction_of(row: Any) -> Instruction:
         but=tuple(row.but),
         demanded=Receipt(row.demanded),
         urgent=bool(row.urgent),
+        settled=bool(row.settled),
         reminding=Reminding(rules["demand"], tuple(rules["channels"]), tuple(rules["after"])),
         standing=Standing(row.standing),
         asked=tuple(row.asked),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from alerts.alert import Notice, NoticeState
-from alerts.instructions import Instruction, Receipt, Recipient, part_of
+from alerts.instructions import Instruction, Receipt, Recipient, subject
 from alerts.ledger.port import Conflict
 
 
@@ -25,7 +25,7 @@ class InstructionTables:
 class MemoryInstructions:
     """Both sides of the port. `outbox` are the notices of the same ledger."""
 
-    def __init__(self, tables: InstructionTables, outbox: Mapping[str, Notice]) -> None:
+    def __init__(self, tables: InstructionTables, outbox: dict[str, Notice]) -> None:
         self._t = tables
         self._outbox = outbox
 
@@ -82,6 +82,10 @@ class MemoryInstructions:
     def owing(self, ident: str, demanded: Receipt) -> int:
         return len(self.recipients(ident, below=demanded))
 
-    def notices(self, ident: str, states: Collection[NoticeState] = ()) -> list[Notice]:
-        found = [n for n in self._outbox.values() if part_of(n.alert)[0] == ident and (not states or n.state in states)]
+    def notices(self, ident: str, people: Sequence[str], states: Collection[NoticeState] = ()) -> list[Notice]:
+        parts = {subject(ident, person) for person in people}
+        found = [n for n in self._outbox.values() if n.alert in parts and (not states or n.state in states)]
         return sorted(found, key=lambda n: (n.created_at, n.step, n.key))
+
+    def move(self, notices: Sequence[Notice]) -> None:
+        self._outbox.update({n.key: n for n in notices})

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -101,6 +102,7 @@ class Office:
             registry=lambda: REGISTRY,
             roster=lambda: self.roster,
             speaker=Speaker(WORDS, ("sms", "voice")),
+            at_once=3,  # so that four people are two transactions
         )
 
     def send(self, key: str = "k1", now: datetime = NOW, **but: object) -> Instruction:
@@ -554,6 +556,25 @@ def test_many_processes_at_once_send_and_remind_once(url: str) -> None:
     office.ledger.close()
 
 
+def test_who_is_stopped_while_telling_people_is_gone_on_for(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(Exception):
+        pass
+
+    def killed(*_: object) -> int:
+        raise Killed
+
+    with monkeypatch.context() as dying:
+        dying.setattr(office.instructor, "_tell", killed)
+        with pytest.raises(Killed):
+            office.send()
+    (made,) = office.ledger.instructions.page()[0]
+    assert (made.settled, office.notices(made.id)) == (False, [])
+    assert office.instructor.remind_due(NOW + seconds(9)) == 0, "whoever began may still be at it"
+    assert office.instructor.remind_due(NOW + seconds(10)) == 4
+    assert office.send().settled
+    assert [n.person for n in office.notices(made.id)].count("head1") == 1
+
+
 def in_threads(work: Callable[[], None], count: int = 4) -> None:
     threads = [threading.Thread(target=work) for _ in range(count)]
     for thread in threads:
@@ -688,12 +709,26 @@ TARGETS = (
 REPORTS = st.sampled_from([s for s in NoticeState if s not in {NoticeState.QUEUED, NoticeState.CANCELLED}])
 
 
+class Mortal(MemoryLedger):
+    """A ledger whose process dies at the end of the transaction that it is told: nothing of that one is kept."""
+
+    left = 0
+
+    @contextmanager
+    def transaction(self):
+        self.conflicts = int(self.left == 1)
+        self.left = max(self.left - 1, 0)
+        with super().transaction() as tx:
+            yield tx
+
+
 class Campaign(RuleBasedStateMachine):
     """Orders, receipts, reminders, ends, people who leave, and processes that die before they have written anything."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.office = Office()
+        self.ledger = Mortal(REGISTRY)
+        self.office = Office(self.ledger)
         self.now = NOW
         self.sent: dict[str, tuple[str, ...]] = {}
         self.ranks: dict[tuple[str, str], int] = {}
@@ -748,19 +783,31 @@ class Campaign(RuleBasedStateMachine):
     def leave(self, gone: str) -> None:
         self.office.roster = Roster.of(p for some in self.office.roster.people.values() for p in some if p.id != gone)
 
-    @rule()
-    def die(self) -> None:
-        assert isinstance(self.office.ledger, MemoryLedger)
-        self.office.ledger.conflicts = 1  # the next transaction is lost at its very end
+    @rule(after=st.integers(1, 5))
+    def die(self, after: int) -> None:
+        self.ledger.left = after
+
+    def staying(self, ident: str) -> set[str]:
+        people = {p.id for some in self.office.roster.people.values() for p in some}
+        return people & set(self.sent[ident])
 
     @invariant()
-    def nobody_is_told_the_same_twice(self) -> None:
+    def nobody_is_told_the_same_twice_and_nobody_is_left_out(self) -> None:
         for ident in self.sent:
+            made = self.office.ledger.instructions.get(ident)
             told = [(n.person, n.channel, n.reason, n.step) for n in self.office.notices(ident)]
             assert len(told) == len(set(told))
-            first = [(n.person, n.channel) for n in self.office.notices(ident) if n.reason is Reason.INSTRUCTION]
-            channels = self.office.ledger.instructions.get(ident).reminding.channels
-            assert sorted(first) == sorted((p, c) for p in self.sent[ident] for c in channels)
+            first = {(p, c) for p, c, reason, _ in told if reason is Reason.INSTRUCTION}
+            meant = {(p, c) for p in self.sent[ident] for c in made.reminding.channels}
+            assert first <= meant
+            if made.settled and not made.over:
+                assert {(p, c) for p, c in meant if p in self.staying(ident)} <= first
+
+    @invariant()
+    def who_was_stopped_is_gone_on_for(self) -> None:
+        for ident in self.sent:
+            made = self.office.ledger.instructions.get(ident)
+            assert made.settled or made.remind_at is not None
 
     @invariant()
     def a_receipt_never_goes_back(self) -> None:
@@ -786,9 +833,9 @@ class Campaign(RuleBasedStateMachine):
             owing = [p for p in self.office.ledger.instructions.recipients(ident) if p.owes(made.demanded)]
             if not made.over:
                 assert (made.fulfilled_at is not None) is (not owing)
-            if made.over or made.fulfilled_at:
+            if made.settled and (made.over or made.fulfilled_at):
                 assert made.remind_at is None
-            if made.over:
+            if made.settled and made.over:
                 assert not [n for n in self.office.notices(ident) if waiting(n) and n.reason is not Reason.RESOLVED]
 
     @invariant()
@@ -800,9 +847,8 @@ class Campaign(RuleBasedStateMachine):
             assert heard <= told
             if not made.over:
                 assert not heard
-            staying = {p.id for some in self.office.roster.people.values() for p in some}
-            if made.over:
-                assert told & staying <= heard
+            if made.over and made.settled:
+                assert told & self.staying(ident) <= heard
 
 
 Campaign.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)

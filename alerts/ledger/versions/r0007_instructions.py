@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger, nullable=False),
         _json("reminding"),
         *_texts("fingerprint", "standing"),
+        sa.Column("settled", sa.SmallInteger, nullable=False),
         sa.Column("remind_at", sa.BigInteger),
         sa.Column("reminded", sa.Integer, nullable=False),
         _json("asked"),
