@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -15,6 +15,7 @@ from ingest.events import Mark, Point, Standing
 from ingest.sequence import Numbered
 
 LARGEST: Final = 64 * 1024
+DEEPEST: Final = 32  # levels of nesting that are read
 
 
 class Reason(StrEnum):
@@ -179,12 +180,30 @@ def _instant(value: object, form: TimeForm) -> datetime | None:
         return None
 
 
-def read_json(payload: bytes) -> object:
-    """The JSON in a payload of at most 64 KiB. Raises `Unreadable`."""
-    if len(payload) > LARGEST:
-        raise Unreadable(Reason.TOO_BIG, f"{len(payload)} bytes; at most {LARGEST} are read")
+def read_json(payload: bytes, largest: int = LARGEST) -> Any:
+    """The JSON in a payload of at most 64 KiB, or `largest` bytes, and at most 32 levels. Raises `Unreadable`."""
+    if len(payload) > largest:
+        raise Unreadable(Reason.TOO_BIG, f"{len(payload)} bytes; at most {largest} are read")
     try:
-        return orjson.loads(payload)
+        body = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
         deep = "depth" in str(error) or "recursion" in str(error).lower()
         raise Unreadable(Reason.TOO_DEEP if deep else Reason.BAD_JSON, str(error)) from error
+    # As many brackets as levels are allowed cannot be deeper than that: the walk is for the few others.
+    if payload.count(b"{") + payload.count(b"[") > DEEPEST and _depth(body) > DEEPEST:
+        raise Unreadable(Reason.TOO_DEEP, f"more than {DEEPEST} levels")
+    return body
+
+
+def _depth(body: object) -> int:
+    deepest, level = 0, [body]
+    while level:
+        deepest += 1
+        inner: list[object] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += [v for v in value.values() if isinstance(v, dict | list)]
+            elif isinstance(value, list):
+                inner += [v for v in value if isinstance(v, dict | list)]
+        level = inner
+    return deepest

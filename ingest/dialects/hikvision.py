@@ -13,13 +13,12 @@ from xml.etree.ElementTree import Element
 
 import orjson
 
-from ingest.dialects.claims import LARGEST, Reason, Unreadable
+from ingest.dialects.claims import DEEPEST, LARGEST, Reason, Unreadable
 from ingest.dialects.dating import CHINA, dated
 from ingest.dialects.hikvision_parts import Part, split_parts
 from ingest.dialects.hikvision_tables import EVENTS, NUMBERS, PERSONAL, STATE, WORDS
 from ingest.dialects.markup import every, name_of, tree_of
 from ingest.dialects.observation import (
-    DEEPEST,
     Attribute,
     Decoding,
     Entry,

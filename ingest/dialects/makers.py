@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import orjson
 
-from ingest.dialects.claims import LARGEST, Reason, TimeForm, Unreadable, instant
-from ingest.dialects.observation import DEEPEST, Attributes, Kind, Message, Observation, Value
+from ingest.dialects.claims import LARGEST, Reason, TimeForm, Unreadable, instant, read_json
+from ingest.dialects.observation import Attributes, Kind, Message, Observation, Value
 from ingest.events import IDENT_LENGTH, Mark
 
 LONGEST_WORD: Final = 500  # characters of a value or an attribute that are kept
@@ -23,19 +23,8 @@ _FALSE: Final = frozenset({"false", "off", "0", "no", "closed", "clear", "normal
 
 
 def json_of(message: Message, largest: int = LARGEST) -> Any:
-    """The JSON of a message, at most 32 levels deep. Raises `Unreadable`."""
-    payload = message.payload
-    if len(payload) > largest:
-        raise Unreadable(Reason.TOO_BIG, f"{len(payload)} bytes; at most {largest} are read")
-    try:
-        body = orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
-        deep = "depth" in str(error) or "recursion" in str(error).lower()
-        raise Unreadable(Reason.TOO_DEEP if deep else Reason.BAD_JSON, str(error)) from error
-    # As many brackets as levels are allowed cannot be deeper than that: the walk is for the few others.
-    if payload.count(b"{") + payload.count(b"[") > DEEPEST and _depth(body) > DEEPEST:
-        raise Unreadable(Reason.TOO_DEEP, f"more than {DEEPEST} levels")
-    return body
+    """The JSON of a message. Raises `Unreadable`."""
+    return read_json(message.payload, largest)
 
 
 def object_of(message: Message) -> dict[str, Any]:
@@ -44,20 +33,6 @@ def object_of(message: Message) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Unreadable(Reason.BAD_JSON, f"a JSON object is needed, got {type(body).__name__}")
     return body
-
-
-def _depth(body: object) -> int:
-    deepest, level = 0, [body]
-    while level:
-        deepest += 1
-        inner: list[object] = []
-        for value in level:
-            if isinstance(value, dict):
-                inner += [v for v in value.values() if isinstance(v, dict | list)]
-            elif isinstance(value, list):
-                inner += [v for v in value if isinstance(v, dict | list)]
-        level = inner
-    return deepest
 
 
 def word_of(message: Message, limit: int = LONGEST_WORD) -> str:

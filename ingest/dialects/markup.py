@@ -14,8 +14,7 @@ from xml.etree.ElementTree import Element, ParseError  # the types only: defused
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from ingest.dialects.claims import LARGEST, Reason, Unreadable
-from ingest.dialects.observation import DEEPEST
+from ingest.dialects.claims import DEEPEST, LARGEST, Reason, Unreadable
 
 REPAIRED: Final = "xml_repaired"
 MISENCODED: Final = "encoding_mismatch"

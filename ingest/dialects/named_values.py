@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import orjson
 
-from ingest.dialects.claims import Reason, TimeForm, Unreadable, instant
-from ingest.dialects.observation import DEEPEST, Attributes, Kind, Observation, Quality, Value
+from ingest.dialects.claims import DEEPEST, Reason, TimeForm, Unreadable, instant
+from ingest.dialects.observation import Attributes, Kind, Observation, Quality, Value
 from ingest.dialects.value_names import ALARMS, FAULTS, MEASURES, SETTINGS, TESTS, plain, truth
 from ingest.events import IDENT_LENGTH, Mark, Point, digest
 

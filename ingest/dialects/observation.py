@@ -16,7 +16,6 @@ from ingest.dialects.claims import LARGEST, Reason, Unreadable
 from ingest.dialects.making import maker
 from ingest.events import Mark, Point
 
-DEEPEST: Final = 32  # levels of nesting that are read
 MOST: Final = 4096  # observations of one message
 
 Value = float | int | bool | str | None

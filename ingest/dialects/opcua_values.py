@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import orjson
 
-from ingest.dialects.claims import Reason, TimeForm, Unreadable, instant
-from ingest.dialects.observation import DEEPEST, Attribute, Quality, Value
+from ingest.dialects.claims import DEEPEST, Reason, TimeForm, Unreadable, instant
+from ingest.dialects.observation import Attribute, Quality, Value
 
 LONGEST_TEXT: Final = 1024
 _DATA_VALUE: Final = frozenset(

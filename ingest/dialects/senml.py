@@ -18,9 +18,8 @@ from typing import Any, Final
 import cbor2
 
 from ingest.dialects.alarm_names import alarm_class
-from ingest.dialects.claims import Reason, TimeForm, Unreadable, instant, read_json
+from ingest.dialects.claims import DEEPEST, Reason, TimeForm, Unreadable, instant, read_json
 from ingest.dialects.observation import (
-    DEEPEST,
     MOST,
     Attribute,
     Decoding,

@@ -11,8 +11,8 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 
 from ingest.dialects import sparkplug_b_pb2
-from ingest.dialects.claims import Reason, Unreadable, read_json
-from ingest.dialects.observation import DEEPEST, MOST, Message
+from ingest.dialects.claims import DEEPEST, Reason, Unreadable, read_json
+from ingest.dialects.observation import MOST, Message
 from ingest.dialects.sparkplug_sniff import is_control
 from ingest.dialects.sparkplug_values import BOOLEAN
 from ingest.events import IDENT_LENGTH

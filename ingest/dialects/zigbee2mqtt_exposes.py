@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ingest.dialects.claims import DEEPEST
 from ingest.dialects.makers import named, scalar
-from ingest.dialects.observation import DEEPEST, MOST, Attribute, Kind, Observation
+from ingest.dialects.observation import MOST, Attribute, Kind, Observation
 
 MOST_PROPERTIES: Final = 256  # of one device
 _UNITS: Final = {"lqi": "", "LEL": "%LEL", "% LEL": "%LEL", "C": "°C", "F": "°F", "µg/m³": "µg/m³", "ug/m3": "µg/m³"}

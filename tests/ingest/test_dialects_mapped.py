@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from ingest.dialects import open_dialects
-from ingest.dialects.claims import Fault, Measured, Reason, Stood, TimeForm, Unreadable, instant
+from ingest.dialects.claims import Fault, Measured, Reason, Stood, TimeForm, Unreadable, instant, read_json
 from ingest.dialects.mapped import Mapped, Profile, ProfileError, load_profiles
 from ingest.events import Mark, Standing
 
@@ -169,3 +169,20 @@ def test_the_example_profile_needs_only_what_it_uses() -> None:
         {"name": "x", "topic": "x/{device}", "metrics": [{"pointer": "/a", "metric": "a"}]}
     )
     assert Mapped(profile).read("x/1", b'{"a":2}') == (Measured("1", (("a", 2.0),), "x"),)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "payload", "reason"),
+    [
+        ("32 levels are read", b'{"a":' * 31 + b"[1]" + b"}" * 31, None),
+        ("one more is too deep", b'{"a":' * 32 + b"[1]" + b"}" * 32, Reason.TOO_DEEP),
+        ("many brackets side by side are not deep", b"[" + b"[],".join([b""] * 500) + b"[]]", None),
+    ],
+)
+def test_how_deep_json_is_read(sentence: str, payload: bytes, reason: Reason | None) -> None:
+    try:
+        read_json(payload)
+        found = None
+    except Unreadable as error:
+        found = error.reason
+    assert found is reason, sentence
