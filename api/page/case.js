@@ -1,12 +1,17 @@
 // One case: how far it is, what may be done, why it is believed, who answers for the place, and everything that happened.
 
+import { ask, callers, fieldsOf } from "./ask.js";
 import { h, keyed } from "./dom.js";
 import { icon, shape } from "./icons.js";
 import { chip, countdown, place, raised } from "./queue.js";
 import { at, stateWord, t, word } from "./say.js";
 
 const STEPS = ["raised_at", "acked_at", "dispatched_at", "accepted_at", "on_scene_at", "handled_at", "verified_at", "closed_at"];
-const VERBS = ["acknowledge", "dispatch", "accept", "contact", "arrive", "handle", "verify", "close", "reopen", "false-alarm"];
+const VERBS = [
+  "acknowledge", "undo", "dispatch", "give-back", "accept", "contact", "arrive", "handle", "verify", "close", "rate", "reopen", "split",
+  "grade", "merge", "void", "false-alarm",
+];
+const RARE = ["split", "grade", "merge", "void", "false-alarm"]; // at the end of the row
 const FIRST = { new: "acknowledge", acknowledged: "dispatch", dispatched: "accept", accepted: "arrive", on_scene: "handle", handled: "verify", verified: "close" };
 
 let drawn = "";
@@ -27,6 +32,7 @@ export function drawCase(pane, whole, on) {
   parts.head.replaceChildren(...head(alert));
   parts.steps.replaceChildren(...steps(alert));
   actions(alert, on);
+  parts.owed.replaceChildren(...callers(alert, (call, content) => say("call-back", on, { call, content })));
   parts.evidence.replaceChildren(...evidence(alert));
   parts.ladder.replaceChildren(...ladder(whole));
   const names = people(whole);
@@ -40,7 +46,7 @@ export function drawCase(pane, whole, on) {
 function skeleton(pane, whole, on) {
   const note = h("input.note", { maxlength: 2000, placeholder: t("note.placeholder"), "aria-label": t("note.placeholder"), autocomplete: "off" });
   parts = {
-    head: h("header.case-head"), steps: h("ol.steps"), buttons: h("div.buttons"), note,
+    head: h("header.case-head"), steps: h("ol.steps"), buttons: h("div.buttons"), asking: h("div"), owed: h("div"), note,
     evidence: h("div.evidence"), ladder: h("ol.ladder"), timeline: h("ol.timeline"), may: "",
   };
   note.addEventListener("keydown", (event) => {
@@ -51,7 +57,8 @@ function skeleton(pane, whole, on) {
     h("button.back", { type: "button", onclick: on.back }, icon("back"), t("back")),
     parts.head,
     h("section", { "aria-label": t("section.steps") }, parts.steps),
-    h("section.acting", {}, parts.buttons, h("div.noting", {}, note, h("button", { type: "button", onclick: () => say("note", on) }, t("act.note")))),
+    h("section.acting", {}, parts.buttons, parts.asking, h("div.noting", {}, note, h("button", { type: "button", onclick: () => say("note", on) }, t("act.note")))),
+    parts.owed,
     h("div.columns", {},
       h("section", {}, h("h3", {}, t("section.evidence")), parts.evidence),
       h("section", {}, h("h3", {}, t("section.ladder")), parts.ladder)),
@@ -89,24 +96,33 @@ function steps(alert) {
 }
 
 function actions(alert, on) {
-  const may = JSON.stringify([alert.may, alert.handling]);
+  const may = JSON.stringify([alert.may, alert.handling, alert.owed.length > 0]);
   if (parts.may === may) return;
   parts.may = may;
   parts.buttons.replaceChildren(
     ...VERBS.filter((verb) => alert.may.includes(verb)).map((verb) => {
-      const kind = verb === FIRST[alert.handling] ? ".primary" : verb === "false-alarm" ? ".last" : "";
-      return h("button" + kind, { type: "button", onclick: () => say(verb, on) }, t("act." + verb));
+      const kind = verb === FIRST[alert.handling] ? ".primary" : RARE.includes(verb) ? ".last" : "";
+      const begin = () => (fieldsOf(verb, alert).length ? unfold(verb, alert, on) : say(verb, on));
+      return h("button" + kind, { type: "button", onclick: begin }, t("act." + verb));
     }),
   );
 }
 
-function say(verb, on) {
+function unfold(verb, alert, on) {
+  const off = () => parts.asking.replaceChildren();
+  parts.asking.replaceChildren(ask(verb, alert, { on: (more) => say(verb, on, more).then((done) => { if (done) off(); }), off }));
+}
+
+function say(verb, on, more = {}) {
   const words = parts.note.value.trim();
   if (verb === "note" && !words) {
     parts.note.focus();
-    return;
+    return Promise.resolve(false);
   }
-  on.act(verb, words).then((done) => { if (done) parts.note.value = ""; });
+  return on.act(verb, words, more).then((done) => {
+    if (done) parts.note.value = "";
+    return done;
+  });
 }
 
 function evidence(alert) {
@@ -142,7 +158,10 @@ function people(whole) {
   return names;
 }
 
-const BY_PEOPLE = ["acknowledged", "dispatched", "accepted", "contacted", "arrived", "handled", "verified", "closed", "rated", "false_alarm", "voided", "reopened", "note"];
+const BY_PEOPLE = [
+  "acknowledged", "undone", "confirmed", "dispatched", "given_back", "accepted", "contacted", "arrived", "handled", "verified", "called_back", "closed",
+  "rated", "false_alarm", "voided", "graded", "merged", "split", "took_in", "let_go", "reopened", "note",
+];
 const TONE = { worse: "bad", raised: "bad", returned: "bad", failed: "bad", not_told: "bad", cleared: "good", closed: "good", answered: "good", shown: "faint", sent: "faint", sending: "faint", delivered: "faint" };
 
 function line(entry, names) {
@@ -169,6 +188,7 @@ function told(entry, names) {
   const said = [];
   if (detail.origin) said.push(word("origin", detail.origin), detail.subject);
   else if (detail.subject) said.push(detail.subject);
+  if (detail.from && detail.level) said.push(`${word("level", detail.from)} → ${word("level", detail.level)}`);
   if (detail.from && detail.to) said.push(`${word("level", detail.from)} → ${word("level", detail.to)}`);
   if (detail.value !== undefined && detail.value !== null) said.push(String(Math.round(detail.value * 1000) / 1000));
   if (detail.person) said.push(names[detail.person] ?? detail.person);
@@ -176,6 +196,11 @@ function told(entry, names) {
   if (entry.what === "skipped" && detail.what) said.push(names[detail.what] ?? word("channel", detail.what));
   if (detail.to && !detail.from) said.push(names[detail.to] ?? detail.to);
   if (detail.via && detail.via !== "desk") said.push(t("via", { via: word("channel", detail.via) }));
-  said.push(detail.note, detail.text, detail.outcome, detail.error);
+  if (detail.approved_by) said.push(t("approved", { by: detail.approved_by }));
+  if (detail.finding) said.push(t("finding." + detail.finding));
+  if (detail.call) said.push(detail.call);
+  if (detail.score) said.push(t("score", { n: detail.score }));
+  if (detail.taken_by) said.push(names[detail.taken_by] ?? detail.taken_by);
+  said.push(detail.note, detail.text, detail.outcome, detail.unreached, detail.error);
   return said.filter(Boolean).join(" ");
 }

@@ -109,7 +109,7 @@ function draw() {
   drawFilters(open);
   const rows = visible(state.alerts.values(), { filter: state.filter, grid: state.grid, now: serverNow() });
   drawQueue($("queue"), rows, { filter: state.filter, selected: state.selected, on: { open: (alert) => choose(alert.id), acknowledge: (alert) => act(alert.id, "acknowledge", "") } });
-  drawCase($("case"), state.whole, { act: (verb, note) => act(state.selected, verb, note), back });
+  drawCase($("case"), state.whole, { act: (verb, note, more) => act(state.selected, verb, note, more), back });
   const narrowed = $("narrowed");
   narrowed.hidden = !state.grid && !state.more;
   narrowed.replaceChildren(...(state.grid
@@ -200,11 +200,11 @@ function narrow(code) {
   draw();
 }
 
-async function act(id, verb, note) {
+async function act(id, verb, note, more = {}) {
   if (id === state.selected) state.picked = true; // whoever works on a case keeps it
   const by = $("operator").value.trim() || t("operator.default");
   try {
-    const alert = await post(`/alerts/${encodeURIComponent(id)}/${verb}`, { by, note });
+    const alert = await post(`/alerts/${encodeURIComponent(id)}/${verb}`, { by, note, ...more });
     state.alerts.set(id, alert);
     if (state.whole?.alert.id === id) state.whole = { ...state.whole, alert };
     draw();
