@@ -7,11 +7,11 @@ not reach is a `CalendarError` and never a guess. Pure: instants in, instants ou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import lru_cache
 from importlib.metadata import version
+from itertools import accumulate
 from typing import Final
 
 from chinese_calendar import is_workday  # type: ignore[import-untyped]
@@ -62,10 +62,15 @@ class Hours:
     @property
     def length(self) -> timedelta:
         """How much time one working day has."""
-        return timedelta(minutes=sum(to - begin for begin, to in self.spans))
+        return sum((closes - opens for opens, closes in _stretches(self.spans)), timedelta())
 
 
 WHOLE_DAY: Final = Hours()
+
+
+@lru_cache(maxsize=64)
+def _stretches(spans: tuple[tuple[int, int], ...]) -> tuple[tuple[timedelta, timedelta], ...]:
+    return tuple((timedelta(minutes=opens), timedelta(minutes=closes)) for opens, closes in spans)
 
 
 def _minutes(clock: str) -> int:
@@ -93,50 +98,69 @@ def add_working(start: datetime, amount: timedelta, hours: Hours = WHOLE_DAY, *,
     """
     if amount < timedelta():
         raise ValueError(f"working time runs forward only, got {amount}; give an amount that is not negative")
-    left = amount
-    if not left:
+    if not amount:
         return start
-    for begins, ends in _windows(start, hours, assume):
-        if ends - begins >= left:
-            return (begins + left).astimezone(UTC)
-        left -= ends - begins
-    raise AssertionError("unreachable: windows go on until the calendar ends, and that raises")
+    local = start.astimezone(CHINA)
+    day = local.date()
+    left = amount + _worked_by(local, hours, assume)
+    length = hours.length
+    while left > length or not _counts(day, assume):
+        if _counts(day, assume):
+            left -= length
+        day += _DAY
+    for opens, closes in _stretches(hours.spans):
+        if left <= closes - opens:
+            break
+        left -= closes - opens
+    return (datetime.combine(day, time(), CHINA) + opens + left).astimezone(UTC)
 
 
 def working_time(start: datetime, end: datetime, hours: Hours = WHOLE_DAY, *, assume: bool = False) -> timedelta:
     """How much working time lies between two instants; nothing when `end` is not after `start`. `assume` as in `add_working`."""
-    spent = timedelta()
     if end <= start:
-        return spent
-    for begins, ends in _windows(start, hours, assume, until=end):
-        spent += max(min(ends, end) - begins, timedelta())
-    return spent
+        return timedelta()
+    first, last = start.astimezone(CHINA), end.astimezone(CHINA)
+    whole = _days(first.date(), last.date(), assume) * hours.length
+    return whole + _worked_by(last, hours, assume) - _worked_by(first, hours, assume)
 
 
 def day_end(at: datetime) -> datetime:
     """The midnight with which the day of an instant ends in China."""
-    return (_midnight(at) + _DAY).astimezone(UTC)
+    return date_end(at.astimezone(CHINA).date())
 
 
 def date_end(day: date) -> datetime:
     """The midnight with which a date ends in China."""
-    return (datetime(day.year, day.month, day.day, tzinfo=CHINA) + _DAY).astimezone(UTC)
+    return (datetime.combine(day, time(), CHINA) + _DAY).astimezone(UTC)
 
 
-def _midnight(at: datetime) -> datetime:
-    return at.astimezone(CHINA).replace(hour=0, minute=0, second=0, microsecond=0)
+def _counts(day: date, assume: bool) -> bool:
+    return (assume and not covered(day.year)) or working_day(day)
 
 
-def _windows(
-    start: datetime, hours: Hours, assume: bool, until: datetime | None = None
-) -> Iterator[tuple[datetime, datetime]]:
-    """The stretches of working time after `start`, cut there, of the days that begin before `until`."""
-    midnight = _midnight(start)
-    while until is None or midnight < until:
-        day = midnight.date()
-        if (assume and not covered(day.year)) or working_day(day):
-            for opens, closes in hours.spans:
-                ends = midnight + timedelta(minutes=closes)
-                if ends > start:
-                    yield max(midnight + timedelta(minutes=opens), start), ends
-        midnight += _DAY
+@lru_cache(maxsize=256)
+def _before(year: int, assume: bool) -> tuple[int, ...]:
+    """For each day of a year, and for the end of it, how many days of the year before it are worked."""
+    new_year = date(year, 1, 1)
+    days = (new_year + n * _DAY for n in range((date(year, 12, 31) - new_year).days + 1))
+    return tuple(accumulate((_counts(day, assume) for day in days), initial=0))
+
+
+def _days(first: date, last: date, assume: bool) -> int:
+    """How many days are worked from `first` on and before `last`."""
+    before = -_before(first.year, assume)[first.timetuple().tm_yday - 1] if first < last else 0
+    whole = sum(_before(year, assume)[-1] for year in range(first.year, last.year))
+    part = last.timetuple().tm_yday - 1
+    return before + whole + (_before(last.year, assume)[part] if part and first < last else 0)
+
+
+def _worked_by(local: datetime, hours: Hours, assume: bool) -> timedelta:
+    """How much of its day has been worked at an instant; a midnight asks nothing of the day it begins."""
+    passed = local - datetime.combine(local.date(), time(), CHINA)
+    if not passed or not _counts(local.date(), assume):
+        return timedelta()
+    worked = timedelta()
+    for opens, closes in _stretches(hours.spans):
+        if passed > opens:
+            worked += min(passed, closes) - opens
+    return worked

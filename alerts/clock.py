@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from alerts.calendar import WHOLE_DAY, CalendarError, Hours, add_working, day_end, working_time
+from alerts.calendar import CHINA, WHOLE_DAY, CalendarError, Hours, add_working, covered, day_end, working_time
 
 NONE: Final = timedelta()
 
@@ -193,9 +193,8 @@ def fraction(clock: Clock, now: datetime) -> float:
     return used(clock, now) / given if given else 0.0
 
 
-def colour(clock: Clock, now: datetime) -> Colour:
-    """Yellow and red by the policy's thresholds."""
-    share = fraction(clock, now)
+def colour(clock: Clock, share: float) -> Colour:
+    """Yellow and red by the policy's thresholds, for the fraction that is used."""
     if share >= clock.pace.red:
         return Colour.RED
     return Colour.YELLOW if share >= clock.pace.yellow else Colour.GREEN
@@ -217,7 +216,7 @@ def instant(clock: Clock, stroke: Stroke) -> datetime | None:
 
 def assumes(clock: Clock) -> CalendarError | None:
     """What is said when the calendar does not reach the clock's limit, which then was set as if every day beyond were worked."""
-    if clock.started is None:
+    if clock.started is None or clock.due is None or covered(clock.due.astimezone(CHINA).year):
         return None
     try:
         clock.target.after(clock.started, clock.pace.hours, assume=False)
@@ -230,8 +229,8 @@ def next_at(clock: Clock) -> datetime | None:
     """When something about the clock falls due next: a stroke, or the end of a pause."""
     if clock.state is State.PAUSED:
         return clock.pauses[-1].until
-    known = (stroke_at(clock, stroke) for stroke in Stroke if stroke not in clock.struck)
-    return min((at for at in known if at is not None), default=None)
+    ahead = next((stroke for stroke in Stroke if stroke not in clock.struck), None)  # they come in this order
+    return stroke_at(clock, ahead) if ahead is not None else None
 
 
 def _between(clock: Clock, begin: datetime, end: datetime) -> timedelta:

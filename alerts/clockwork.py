@@ -5,7 +5,7 @@ A clock follows the stages: whoever reaches one starts or stops it, whatever the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
@@ -42,15 +42,16 @@ def kept(before: Alert | None, outcome: Outcome, event: Event, now: datetime) ->
     wound = tuple(_followed(clock, before, alert, entries, now) for clock in running)
     if before is not None and wound == before.work.clocks:
         return outcome
-    timed = _timed(replace(alert, work=replace(alert.work, clocks=wound)))
-    return replace(outcome, alert=timed, entries=(*outcome.entries, *entries))
+    work = replace(alert.work, clocks=wound)
+    timed = replace(alert, work=work, timers=_timers(alert.timers, wound))
+    return Outcome(timed, (*outcome.entries, *entries), outcome.effects)
 
 
 def struck(alert: Alert, name: str, now: datetime) -> Outcome:
     """A clock's timer has come: what it strikes goes on the timeline, and the level above hears of the gravest of it (督办)."""
     clock = _named(alert.work.clocks, name.removeprefix(_PREFIX))
     if clock is None:
-        return Outcome(alert)
+        return Outcome(without(alert, name))
     rung, strokes = clocks.strike(clock, now)
     if rung == clock:
         return Outcome(without(alert, name))
@@ -199,12 +200,11 @@ def reached(alert: Alert, stage: str) -> bool:
     return any(name in alert.stages for name in beyond)
 
 
-def _timed(alert: Alert) -> Alert:
-    """The alert with the timers its clocks ask for, and no others of theirs."""
-    others = {name: at for name, at in alert.timers.items() if not name.startswith(_PREFIX)}
-    ours = {timer_of(clock): at for clock in alert.work.clocks if (at := next_at(clock)) is not None}
-    timers = {**others, **ours}
-    return alert if timers == dict(alert.timers) else replace(alert, timers=MappingProxyType(timers))
+def _timers(timers: Mapping[str, datetime], wound: Iterable[Clock]) -> Mapping[str, datetime]:
+    """The timers with those that the clocks ask for, and no others of theirs."""
+    others = {name: at for name, at in timers.items() if not name.startswith(_PREFIX)}
+    ours = {timer_of(clock): at for clock in wound if (at := next_at(clock)) is not None}
+    return MappingProxyType({**others, **ours})
 
 
 def _key(clock: Clock, stroke: Stroke) -> str:

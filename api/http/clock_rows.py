@@ -7,7 +7,7 @@ from datetime import datetime
 from typing_extensions import TypedDict
 
 from alerts.alert import Alert
-from alerts.clock import colour, fraction
+from alerts.clock import Clock, colour, fraction
 from alerts.clockwork import timer_of
 
 
@@ -30,17 +30,18 @@ class ClockRow(TypedDict):
 
 def clock_rows(alert: Alert, now: datetime) -> list[ClockRow]:
     """The clocks of an alert, in the order of its policy."""
-    return [
-        ClockRow(
-            name=clock.name,
-            matter=clock.matter,
-            state=clock.state.value,
-            started=clock.started,
-            due=clock.due,
-            stopped_at=clock.stopped_at,
-            fraction=round(fraction(clock, now), 4),
-            colour=colour(clock, now).value,
-            next=alert.timers.get(timer_of(clock)),
-        )
-        for clock in alert.work.clocks
-    ]
+    return [_row(clock, fraction(clock, now), alert.timers.get(timer_of(clock))) for clock in alert.work.clocks]
+
+
+def _row(clock: Clock, share: float, due_next: datetime | None) -> ClockRow:
+    return ClockRow(
+        name=clock.name,
+        matter=clock.matter,
+        state=clock.state.value,
+        started=clock.started,
+        due=clock.due,
+        stopped_at=clock.stopped_at,
+        fraction=round(share, 4),
+        colour=colour(clock, share).value,
+        next=due_next,
+    )

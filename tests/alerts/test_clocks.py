@@ -88,7 +88,7 @@ def test_a_clock_that_has_begun_keeps_its_beginning() -> None:
 def test_what_is_used_gives_the_colour(sentence: str, now: str, share: float, hue: Colour) -> None:
     begun = start(clock(), at("06-09 10:00"))
     assert fraction(begun, at(now)) == share, sentence
-    assert colour(begun, at(now)) is hue, sentence
+    assert colour(begun, share) is hue, sentence
 
 
 def test_the_fraction_of_a_weekend_is_nothing() -> None:
