@@ -45,11 +45,14 @@ def opened(event: Raised, now: datetime) -> Outcome:
         active_keys=_with_key((), signal),
         policy=event.policy.name,
     )
-    if signal.marks.mutes:
-        return recorded(replace(alert, handling=_muted_handling(signal.marks)), event, now)
+    rules, chain = event.policy.rules_at(signal.level), event.policy.chain(signal.level)
+    if signal.marks.mutes:  # it keeps its chain: a person may say that it is in earnest after all
+        work = replace(alert.work, rules=rules)
+        muted = replace(alert, handling=_muted_handling(signal.marks), chain=chain, work=work)
+        return recorded(muted, event, now)
     began = entry(alert, event, now, "raised", {"place": signal.place.why, "grid": signal.place.grid})
-    ruled = replace(alert, work=replace(_heard(alert.work, signal), rules=event.policy.rules_at(signal.level)))
-    rung = ring(ruled, event.policy.chain(signal.level), Reason.FIRST, now)
+    ruled = replace(alert, work=replace(_heard(alert.work, signal), rules=rules))
+    rung = ring(ruled, chain, Reason.FIRST, now)
     why = _CHOSEN.get(signal.place.why)  # a place that was chosen among several, or for want of one
     if why is not None:
         rung = rung.after(replace(entry(alert, event, now, "placed", {"grid": signal.place.grid}), why=why))

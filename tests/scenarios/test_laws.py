@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from alerts.alert import Condition, Handling, NoticeState, Reason
-from alerts.commands import Acknowledge, Close, FalseAlarm, Handle, Verify
+from alerts.commands import Acknowledge, Close, FalseAlarm, Handle, Reopen, Verify
 from alerts.lifecycle import NotAllowed
 from ingest.events import Mark, Place, Point
 from streams.signal import Level, Origin
@@ -266,3 +266,11 @@ def test_an_illegal_move_is_refused_in_one_sentence_and_changes_nothing() -> Non
     with pytest.raises(NotAllowed, match="is new, so it cannot close"):
         line.say(Close("值班员", "?"))
     assert (line.alerts(), line.lines(), line.notices()) == before
+
+
+def test_law_8_a_late_red_that_a_person_takes_in_earnest_rings() -> None:
+    line = Line().signal(level="red", marks=Mark.LATE)
+    assert (line.only().handling, line.told()) == (Handling.SUPPRESSED, [])
+    line.at(5).say(Reopen("值班员"))
+    assert line.told() == ["leader1/sms", "leader1/voice"]
+    assert line.only().escalate_at == START + timedelta(seconds=65)
