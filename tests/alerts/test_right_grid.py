@@ -1,6 +1,6 @@
 """The right grid or its recorded fallback (law 11), over ten thousand interleavings of a city that does not hold still.
 
-Two hundred grids on four hundred posts; people come, go, fall ill and swap, telephones die, grids are given up and redrawn. Whatever
+Two hundred grids and some 250 people; people come, go, fall ill and swap, telephones die, grids are given up and redrawn. Whatever
 happens, whoever is told stands at the case's own grid, or at a level above it with a reason for every level in between, or is the
 catcher with a reason for every level there is.
 """
@@ -60,7 +60,7 @@ class City:
 
     def __post_init__(self) -> None:
         self.people["boss"] = Person("boss", "兜底", "+861000000000", CATCHER, "Y")
-        for _ in range(400):
+        for _ in range(250):
             self.comes()
         self.registry = Registry.of(self.grids, [])
         self.roster = Roster.of(self.people.values(), self.duties)
@@ -121,14 +121,13 @@ class City:
         """Something, somewhere: in a grid, between two of them, or outside all."""
         event_at = self.now - self.dice.choice([0, 0, 0, 1, 30]) * HOUR
         point = Point(29 + self.dice.uniform(-0.01, 0.11), 118 + self.dice.uniform(-0.01, 0.21))
-        seen = self.registry.at(event_at)
         edge = sum(at <= event_at for at in self.registry.edges())
         key = (len(self.grids), edge)
         if key not in self.places:
-            self.places = {**dict(list(self.places.items())[-5:]), key: Places(seen)}
+            self.places = {**dict(list(self.places.items())[-5:]), key: Places(self.registry.at(event_at))}
         settled = self.places[key].settle(point)
         place = settled.place if settled else Place(point=point)
-        assert not place.grid or seen.grids[place.grid].in_force(event_at)
+        assert not place.grid or self.registry.grid(place.grid, event_at) is not None
         self.cases.append((place, event_at, ""))
 
     def moment(self, event_at: datetime) -> Moment:
