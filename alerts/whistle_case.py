@@ -51,19 +51,20 @@ COMMANDS: Final = (Blow, *_DOES)
 def obey(alert: Alert, command: WhistleCommand, now: datetime) -> Outcome:
     """What a person says about the case's last whistle, or a new one. Raises `NotAllowed`; a repeat changes nothing."""
     last = alert.work.whistles[-1] if alert.work.whistles else None
-    after(alert.id, alert.handling, command.move)
     try:
-        if isinstance(command, Blow):
-            return _blown(alert, last, command, now)
-        return _with(alert, _done(last, command, now), now)
+        said = _blown(alert, last, command, now) if isinstance(command, Blow) else _done(alert, last, command, now)
     except WhistleRefused as error:
+        after(alert.id, alert.handling, command.move)
         raise NotAllowed(f"{alert.id}: {error}", handling=alert.handling, move=Move.WHISTLE) from error
+    if said.alert is not alert:  # a repeat is one whatever has become of the case
+        after(alert.id, alert.handling, command.move)
+    return said
 
 
-def _done(last: Whistle | None, command: WhistleCommand, now: datetime) -> Blown:
+def _done(alert: Alert, last: Whistle | None, command: WhistleCommand, now: datetime) -> Outcome:
     if last is None:
         raise WhistleRefused("nobody has whistled for it; blow the whistle first")
-    return _DOES[type(command)](last, command, now)
+    return _with(alert, _DOES[type(command)](last, command, now), now)
 
 
 def _blown(alert: Alert, last: Whistle | None, command: Blow, now: datetime) -> Outcome:

@@ -157,6 +157,9 @@ def test_the_case_cannot_be_closed_or_merged_while_its_whistle_is_open() -> None
             story.say(said, case)
     story.say(Close("乙", "好"), case)
     assert story.alerts()[0].handling is Handling.CLOSED
+    before = story.lines()
+    story.say(AcceptReport("县中心", "trade"), case)
+    assert story.lines() == before, "a repeat is one whatever has become of the case"
 
 
 def test_another_case_may_be_merged_into_one_that_was_whistled_for() -> None:
