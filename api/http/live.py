@@ -12,6 +12,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
 from alerts.alert import Alert, Entry
+from alerts.instructions import part_of
 from api.http import rows
 from api.http.alerts import unseen
 from api.http.desk import Desk, TheDesk
@@ -114,9 +115,10 @@ def renderer(desk: Desk) -> Callable[[Sequence[Entry]], list[Message]]:
     """Turns entries into messages: each carries its alert as it is now, so that a page can show it without asking."""
 
     def render(entries: Sequence[Entry]) -> list[Message]:
-        alerts = {ident: desk.ledger.alert(ident) for ident in dict.fromkeys(e.alert for e in entries)}
+        idents = dict.fromkeys(e.alert for e in entries if not part_of(e.alert)[0])
+        alerts = {ident: desk.ledger.alert(ident) for ident in idents}
         encoded = {ident: _row(desk, alert) for ident, alert in alerts.items() if alert is not None}
-        return [_message(entry, alerts[entry.alert], encoded.get(entry.alert)) for entry in entries]
+        return [_message(entry, alerts.get(entry.alert), encoded.get(entry.alert)) for entry in entries]
 
     return render
 
@@ -128,7 +130,8 @@ def _row(desk: Desk, alert: Alert) -> orjson.Fragment:
 
 
 def _message(entry: Entry, alert: Alert | None, row: orjson.Fragment | None) -> Message:
-    if alert is not None and alert.kind == CANARY:
+    canary = alert is not None and alert.kind == CANARY
+    if canary or part_of(entry.alert)[1]:  # one person's part in an instruction: there may be thousands of them
         return Message(entry.seq, b"")  # the position moves on, and nothing is said
     wire = event("entry", {"entry": rows.entry_row(entry), "alert": row}, seq=entry.seq)
     return Message(entry.seq, wire, alert.id if alert is not None and unseen(alert) else "")

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from alerts.instructions import Receipt, subject
 from alerts.ledger import open_ledger
 from api.command.verbs import app
+from api.http import live
 from api.slips import Slips
 from tests.alerts.test_receipts import signed
 from tests.api.served import GRIDS, PEOPLE, PUBLIC, SLIPS, Served
@@ -145,6 +146,15 @@ def test_an_instruction_that_is_not_there_is_a_404(desk: Served, method: str, pa
     body = {"by": "县"} | ({"person": "p-1", "receipt": "read"} if path.endswith("receipts") else {})
     sent = {"json": body, "headers": key("k")} if method == "post" else {}
     assert desk.http.request(method, ROOT + path, **sent).status_code == 404
+
+
+def test_the_live_stream_tells_of_an_instruction_and_not_of_each_of_its_thousands(desk: Served) -> None:
+    made = send(desk)
+    desk.http.post(f"{ROOT}/{made['id']}/receipts", json={"person": "p-1", "receipt": "read", "by": "县"})
+    messages = live.renderer(desk.app.state.desk)(desk.ledger.entries_after(0))
+    assert [bool(m.wire) for m in messages] == [True, False]
+    assert b"instructed" in messages[0].wire
+    assert [m.seq for m in messages] == [e.seq for e in desk.ledger.entries_after(0)]
 
 
 # What the provider says -----------------------------------------------------------------------------------------------
