@@ -115,3 +115,10 @@ def test_a_case_keeps_the_grid_that_was_in_force_when_it_happened() -> None:
     said = [(e.why, e.detail.get("what")) for e in line.ledger.timeline(late.id) if e.what == "skipped"]
     assert said == [(Why.NOT_IN_FORCE, "g1")]
     assert [n.person for n in line.notices() if n.alert == late.id] == ["head1"], "its own village, not the new grid"
+
+
+def test_how_a_place_was_chosen_is_on_the_timeline() -> None:
+    for why in (Why.OVERLAP, Why.NEAREST, Why.HOLE):
+        line = Line().signal(place=placed("g1", why=why.value))
+        assert [(e.why, e.detail["grid"]) for e in line.lines("placed")] == [(why, "g1")]
+    assert Line().signal().lines("placed") == []
