@@ -17,7 +17,7 @@ from alerts.quiet.book import QuietBook
 from alerts.quiet.events import Flapped
 from alerts.quiet.flapping import Flap, Turn, calm_at, flap_key, observe, settle
 from alerts.quiet.hush import Hush, Rehearsal
-from alerts.quiet.inhibition import Label, concerns
+from alerts.quiet.inhibition import Label, Rule, concerning, worst_needed
 from alerts.quiet.verdict import Around, QuietPolicy, flap_keys, verdict
 from ingest.registry import Registry
 from streams.canary import KIND as CANARY
@@ -36,6 +36,8 @@ class Gate:
         self._by_place: dict[str, dict[str, None]] = {}
         self._by_subject: dict[str, dict[str, None]] = {}
         self._read: dict[tuple[str, Level | None], list[Alert]] = {}
+        self._bad: dict[Level, frozenset[str] | None] = {}
+        self._concerning: dict[tuple[str, Level], tuple[Rule, ...]] = {}
         self._flaps: dict[str, Flap] = {}
         self._asked: set[str] = set()
         self._changed: dict[str, Flap] = {}
@@ -54,9 +56,12 @@ class Gate:
         """Whether the bell may ring step `step`. A device that flaps keeps the first step shut, never the climb of a bell that rang."""
         if alert.kind == CANARY:
             return None
+        flaps = self._known(flap_keys(alert.subjects, alert.rules)) if step == 0 else {}
+        rules = self._rules(alert.kind, alert.level)
+        if not (flaps or rules or self._says_something or alert.level in self._policy.groups):
+            return None  # in a storm most bells are like this
         bell = bell_of(alert, self._registry)
-        around = Around(self._sources(bell), self._known(flap_keys(bell)) if step == 0 else {})
-        return verdict(bell, self._book, self._policy, self._now, around)
+        return verdict(bell, self._book, self._policy, self._now, Around(self._sources(bell, rules), flaps))
 
     def load(self, signals: Iterable[Signal]) -> None:
         """Ask in one question for what is remembered of the devices of a batch."""
@@ -73,9 +78,8 @@ class Gate:
 
     def calmed(self, alert: Alert) -> Flapped | None:
         """Whether a device that flapped has calmed down; without a turn, when it will have. None when there is nothing to wait for."""
-        for key in flap_keys(bell_of(alert, self._registry)):
-            flap = self._known([key]).get(key)
-            if flap is not None and flap.flapping:
+        for key, flap in self._known(flap_keys(alert.subjects, alert.rules)).items():
+            if flap.flapping:
                 after, turn = settle(flap, self._now, self._policy.flapping)
                 self._keep(key, after, turn)
                 return Flapped(turn, key, calm_at(after, self._policy.flapping))
@@ -94,6 +98,16 @@ class Gate:
     def _book(self) -> QuietBook:
         return self._tx.quiet.book(self._now)
 
+    @cached_property
+    def _says_something(self) -> bool:
+        book = self._book
+        return bool(book.silences or book.windows or book.drills)
+
+    def _rules(self, kind: str, level: Level) -> tuple[Rule, ...]:
+        if (kind, level) not in self._concerning:
+            self._concerning[kind, level] = concerning(kind, level, self._policy.inhibit)
+        return self._concerning[kind, level]
+
     def _known(self, keys: Sequence[str]) -> dict[str, Flap]:
         fresh = [key for key in dict.fromkeys(keys) if key not in self._asked]
         if fresh:
@@ -101,22 +115,25 @@ class Gate:
             self._flaps.update(self._tx.quiet.flaps(fresh))
         return {key: self._flaps[key] for key in keys if key in self._flaps}
 
-    def _sources(self, bell: Bell) -> tuple[Bell, ...]:
+    def _sources(self, bell: Bell, rules: Sequence[Rule]) -> tuple[Bell, ...]:
         """Open alerts that are still so and may be worse: of the same grid, and about the gateways everything came through."""
-        rules = [rule for rule in self._policy.inhibit if rule.target.fits(bell)]
-        if not concerns(bell, rules) or bell.spared(self._policy.lengths.life_safety):
+        if not rules or bell.spared(self._policy.lengths.life_safety):
             return ()
         found: dict[str, Alert] = {}
-        if any(Label.GRID in rule.equal for rule in rules):
-            found |= self._at(bell.grid, bell.level)
+        if by_place := [rule for rule in rules if Label.GRID in rule.equal]:
+            found |= self._at(bell.grid, bell.level, worst_needed(bell.level, by_place))
         for gateway in bell.gateways if any(Label.GATEWAY in rule.equal for rule in rules) else ():
             found |= self._about(gateway) if gateway else {}
         lasting = (a for a in found.values() if not a.handling.over and a.condition is Condition.ACTIVE)
         return tuple(bell_of(a, self._registry) for a in lasting)
 
-    def _at(self, grid: str, level: Level) -> dict[str, Alert]:
+    def _at(self, grid: str, level: Level, needed: Level) -> dict[str, Alert]:
+        if needed not in self._bad:
+            self._bad[needed] = self._tx.quiet.bad_grids(needed)
+        bad = self._bad[needed]
         if (grid, level) not in self._read:
-            self._read[grid, level] = self._tx.quiet.worst_at(grid, level)
+            asks = bad is None or grid in bad
+            self._read[grid, level] = self._tx.quiet.worst_at(grid, level) if asks else []
         here = {ident: self._seen[ident] for ident in self._by_place.get(grid, ())}
         worse = {ident: alert for ident, alert in here.items() if alert.level.rank > level.rank}
         return {a.id: self._seen.get(a.id, a) for a in self._read[grid, level]} | worse

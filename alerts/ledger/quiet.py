@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, delete, insert, or_, select
+from sqlalchemy import Connection, Table, bindparam, delete, insert, or_, select
 
 from alerts.alert import Alert
 from alerts.ledger import quiet_tables, tables
@@ -32,6 +32,16 @@ _TABLES: Final[dict[type, Table]] = {
     Drill: quiet_tables.drill,
 }
 _ENDS: Final = {Silence: "ends_at", Window: "until_at", Drill: "ends_at"}
+NAMED: Final = 1000  # open alerts whose grids are named in one answer
+_BAD: Final = (
+    select(_A.grid).where(_A.is_open == 1, _A.rank >= bindparam("rank")).order_by(_A.rank.desc()).limit(NAMED + 1)
+)
+_WORST_AT: Final = (
+    select(tables.alert)
+    .where(_A.grid == bindparam("grid"), _A.is_open == 1, _A.rank > bindparam("above"))
+    .order_by(_A.rank.desc(), _A.raised_at.desc(), _A.id.desc())
+    .limit(WORST)
+)
 _AGAIN: Final = (
     "ON CONFLICT (key) DO UPDATE SET states = excluded.states, at = excluded.at, flapping = excluded.flapping"
 )
@@ -110,9 +120,11 @@ class SqlQuietWriter(_Reads):
         self._bulks.merge(quiet_tables.flap, _AGAIN).run(self._connection, rows)
 
     def worst_at(self, grid: str, above: Level) -> list[Alert]:
-        wanted = select(tables.alert).where(_A.grid == grid, _A.is_open == 1, _A.rank > above.rank)
-        ordered = wanted.order_by(_A.rank.desc(), _A.raised_at.desc(), _A.id.desc()).limit(WORST)
-        return [alert_of(row) for row in self._connection.execute(ordered)]
+        return [alert_of(row) for row in self._connection.execute(_WORST_AT, {"grid": grid, "above": above.rank})]
+
+    def bad_grids(self, at_least: Level) -> frozenset[str] | None:
+        found = self._connection.execute(_BAD, {"rank": at_least.rank}).scalars().all()
+        return frozenset(found) if len(found) <= NAMED else None
 
     def open_about(self, subjects: Sequence[str]) -> list[Alert]:
         speaks = tables.alert_subject.c

@@ -43,5 +43,8 @@ class WritesQuiet(ReadsQuiet, Protocol):
         What this transaction has saved is there; what it has not is not.
         """
 
+    def bad_grids(self, at_least: Level) -> frozenset[str] | None:
+        """The grids in which something at least so bad is open, in one question; None when there is too much of it to name."""
+
     def open_about(self, subjects: Sequence[str]) -> list[Alert]:
         """A few open alerts that speak of some subjects."""

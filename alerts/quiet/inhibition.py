@@ -29,11 +29,9 @@ class Side:
     at_least: Level = Level.BLUE
     at_most: Level = Level.RED
 
-    def fits(self, bell: Bell) -> bool:
-        """Whether an alert is one of these."""
-        return self.at_least.rank <= bell.level.rank <= self.at_most.rank and (
-            not self.kinds or bell.kind in self.kinds
-        )
+    def fits(self, kind: str, level: Level) -> bool:
+        """Whether alerts of a kind and a level are some of these."""
+        return self.at_least.rank <= level.rank <= self.at_most.rank and (not self.kinds or kind in self.kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +48,26 @@ def inhibitor(
     bell: Bell, sources: Iterable[Bell], rules: Sequence[Rule], life_safety: frozenset[str] = frozenset()
 ) -> Bell | None:
     """The open alert that keeps a bell shut: the worst, then the first by id; None when it may ring."""
-    wanted = [rule for rule in rules if rule.target.fits(bell)]
+    wanted = [rule for rule in rules if rule.target.fits(bell.kind, bell.level)]
     if not wanted or bell.spared(life_safety):
         return None
     found = [
-        s for s in sources if _worse(s, bell) and any(r.source.fits(s) and _equal(s, bell, r.equal) for r in wanted)
+        s
+        for s in sources
+        if _worse(s, bell) and any(r.source.fits(s.kind, s.level) and _equal(s, bell, r.equal) for r in wanted)
     ]
     return min(found, key=lambda s: (-s.level.rank, s.alert), default=None)
 
 
-def concerns(bell: Bell, rules: Sequence[Rule]) -> bool:
-    """Whether any rule could keep a bell shut at all, so that its sources need not be looked for otherwise."""
-    return any(rule.target.fits(bell) and rule.source.at_most.rank > bell.level.rank for rule in rules)
+def concerning(kind: str, level: Level, rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """The rules that could keep a bell of a kind and a level shut at all: without any, its sources need not be looked for."""
+    return tuple(r for r in rules if r.target.fits(kind, level) and r.source.at_most.rank > level.rank)
+
+
+def worst_needed(level: Level, rules: Sequence[Rule]) -> Level:
+    """How bad an alert must at least be to keep a bell of a level shut by some rules."""
+    rank = min(max(level.rank + 1, rule.source.at_least.rank) for rule in rules)
+    return next(one for one in Level if one.rank == rank)
 
 
 def _worse(source: Bell, target: Bell) -> bool:

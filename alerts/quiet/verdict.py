@@ -62,11 +62,9 @@ def verdict(
     return max((h for h in hushes if h), key=lambda h: (h.until, h.id), default=None)
 
 
-def flap_keys(bell: Bell) -> Sequence[str]:
-    """What is remembered of a bell's devices is asked for under these; nothing for one that several devices or rules speak of."""
-    if len(bell.subjects) != 1 or len(bell.rules) != 1:
-        return ()
-    return (flap_key(bell.subjects[0], bell.rules[0]),)
+def flap_keys(subjects: Sequence[str], rules: Sequence[str]) -> Sequence[str]:
+    """What is remembered of an alert's device is asked for under this; nothing for one that several devices or rules speak of."""
+    return (flap_key(subjects[0], rules[0]),) if len(subjects) == len(rules) == 1 else ()
 
 
 def _inhibited(bell: Bell, sources: Sequence[Bell], policy: QuietPolicy, now: datetime) -> Hush | None:
@@ -83,7 +81,7 @@ def _gathering(bell: Bell, policy: QuietPolicy, now: datetime) -> Hush | None:
 
 
 def _flapping(bell: Bell, flaps: Mapping[str, Flap], limits: Limits, now: datetime) -> Hush | None:
-    for key in flap_keys(bell):
+    for key in flap_keys(bell.subjects, bell.rules):
         flap = flaps.get(key)
         if flap is not None and flap.flapping and (until := calm_at(flap, limits)) > now:
             return Hush(Quiet.FLAPPING, key, until)

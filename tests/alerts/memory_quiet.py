@@ -55,6 +55,9 @@ class MemoryQuiet:
         found = [a for a in self._open() if a.place.grid == grid and a.level.rank > above.rank]
         return sorted(found, key=lambda a: (a.level.rank, a.stages["raised_at"], a.id), reverse=True)[:20]
 
+    def bad_grids(self, at_least: Level) -> frozenset[str] | None:
+        return frozenset(a.place.grid for a in self._open() if a.level.rank >= at_least.rank)
+
     def open_about(self, subjects: Sequence[str]) -> list[Alert]:
         found = [a for a in self._open() if not set(subjects).isdisjoint(a.subjects)]
         return sorted(found, key=lambda a: a.id)[:20]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.quiet.bell import LIFE_SAFETY, Bell
-from alerts.quiet.inhibition import Label, Rule, Side, concerns, inhibitor
+from alerts.quiet.inhibition import Label, Rule, Side, concerning, inhibitor, worst_needed
 from streams.signal import Level
 from tests.alerts.quiet.bells import bell
 
@@ -77,4 +77,6 @@ def test_whatever_the_rules_say_only_a_worse_one_keeps_a_bell_shut_and_never_red
     assert found.level.rank > one.level.rank
     assert found.alert != one.alert
     assert not (one.level is Level.RED and one.kind in LIFE_SAFETY)
-    assert concerns(one, said), "a bell that some rule keeps shut is one that sources are looked for"
+    rules_of_it = concerning(one.kind, one.level, said)
+    assert rules_of_it, "a bell that some rule keeps shut is one that sources are looked for"
+    assert found.level.rank >= worst_needed(one.level, rules_of_it).rank, "and among those that are looked at"

@@ -133,6 +133,8 @@ def test_open_alerts_that_are_worse_are_found_by_place_and_by_what_they_speak_of
     with ledger.transaction() as tx:
         assert [a.id for a in tx.quiet.worst_at("g1", Level.YELLOW)] == ["r", "o"]
         assert [a.id for a in tx.quiet.worst_at("g1", Level.RED)] == []
+        assert tx.quiet.bad_grids(Level.YELLOW) == {"g1", "g2"}
+        assert tx.quiet.bad_grids(Level.RED) == {"g1", "g2"}
         assert [a.id for a in tx.quiet.open_about(["s-y", "s-over", "s-r", "nothing"])] == ["r", "y"]
 
 
