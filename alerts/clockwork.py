@@ -127,8 +127,8 @@ def _wanted(
     before: Alert | None, alert: Alert, policy: ClockPolicy, event: Event, entries: list[Entry], now: datetime
 ) -> tuple[Clock, ...]:
     """The clocks of the case with those that it has come to need; a change of level moves the ones it has."""
-    if before is None:
-        return policy.clocks(alert.kind, alert.level, alert.origins) if not alert.handling.over else ()
+    if before is None:  # a test never has clocks; what came late waits for a person to take it in earnest
+        return () if alert.handling is Handling.TEST else policy.clocks(alert.kind, alert.level, alert.origins)
     if alert.level is before.level and alert.origins == before.origins and not isinstance(event, TakeIn):
         return alert.work.clocks
     wanted = {clock.name: clock for clock in policy.clocks(alert.kind, alert.level, alert.origins)}

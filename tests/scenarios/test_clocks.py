@@ -34,6 +34,7 @@ from alerts.lifecycle import step
 from alerts.outcome import NotAllowed
 from alerts.policy import parse_policies
 from alerts.words import LANGUAGES
+from ingest.events import Mark
 from streams.signal import Level, Origin
 from tests.scenarios.timeline import START, TEST, WORDS, Line
 
@@ -300,6 +301,13 @@ def test_an_edit_of_the_policy_does_not_move_a_running_case() -> None:
 
 def test_what_only_is_recorded_has_no_clocks() -> None:
     assert line().signal(level="red", marks=TEST).only().work.clocks == ()
+
+
+def test_what_came_late_has_its_time_from_when_a_person_takes_it_in_earnest() -> None:
+    late = line().signal(level="red", marks=Mark.LATE).at(20 * H)
+    assert (clock(late).state, late.only().timers) == (State.WAITING, {})
+    late.say(Reopen("甲", "属实")).say(Acknowledge("甲"))
+    assert (clock(late).state, due(late)) == (State.RUNNING, 28 * H)
 
 
 def test_a_limit_beyond_the_calendar_is_early_and_the_timeline_says_so() -> None:
