@@ -33,7 +33,7 @@ from alerts.identity import alert_id, identity
 from alerts.instructed import Speaker, no_link
 from alerts.instructing import Instructor
 from alerts.instructions import part_of
-from alerts.ledger.port import Conflict, Ledger
+from alerts.ledger.port import Conflict, Ledger, Transaction
 from alerts.outcome import NotAllowed, Why
 from alerts.policy import Policies
 from alerts.roster import Roster
@@ -156,20 +156,22 @@ class Conductor:
         return next((a for a in saved if alert is not None and a.id == alert.id), alert)
 
     def _transact(self, now: datetime, work: Callable[[Docket], T]) -> tuple[T, list[Alert]]:
-        teller = Teller(
-            self._registry(), self._roster(), self._words, self._channels, self._language,
-            now=now, unreachable=lambda: self._ledger.unreachable(now - UNREACHED), hours=self._policies.quiet.hours,
-        )  # fmt: skip
         for left in reversed(range(TRIES)):
             try:
                 with self._ledger.transaction() as tx:
-                    docket = Docket(tx, teller, self._policies.quiet, now)
+                    docket = Docket(tx, self._teller(tx, now), self._policies.quiet, now)
                     result = work(docket)
                     return result, docket.finish()
             except Conflict:
                 if not left:
                     raise
         raise AssertionError("unreachable: the last try returns or raises")
+
+    def _teller(self, tx: Transaction, now: datetime) -> Teller:
+        return Teller(
+            self._registry(), self._roster(), self._words, self._channels, self._language,
+            now=now, unreachable=lambda: tx.unreachable(now - UNREACHED), hours=self._policies.quiet.hours,
+        )  # fmt: skip
 
     def audit(self, ids: Sequence[str], now: datetime) -> list[Alert]:
         """Set right what the auditor found: bells that should ring and would not. Returns the alerts that changed."""

@@ -74,6 +74,9 @@ class Transaction(Protocol):
     def notice(self, key: str) -> Notice | None:
         """One notice."""
 
+    def unreachable(self, since: datetime) -> frozenset[str]:
+        """`Ledger.unreachable`, as it was when the transaction began to write."""
+
     def save(self, alert: Alert, entries: Sequence[Entry]) -> Alert:
         """Write an alert and append entries; returns it with its new version.
 

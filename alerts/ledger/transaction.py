@@ -16,7 +16,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, bindparam, select
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
-from alerts.ledger import tables
+from alerts.ledger import place, tables
 from alerts.ledger.bulk import ROW_KEY, Bulks
 from alerts.ledger.instructions import SqlInstructionWriter
 from alerts.ledger.port import Conflict
@@ -126,6 +126,9 @@ class SqlTransaction:
             return self._queued[key]
         row = self._connection.execute(_NOTICE, {"ident": key}).first()
         return None if row is None else notice_of(row)
+
+    def unreachable(self, since: datetime) -> frozenset[str]:
+        return place.unreachable(self._connection, since)
 
     def save(self, alert: Alert, entries: Sequence[Entry]) -> Alert:
         return self.save_all([(alert, entries)])[0]

@@ -98,6 +98,9 @@ class MemoryTransaction:
     def notice(self, key: str) -> Notice | None:
         return self._t.notices.get(key)
 
+    def unreachable(self, since: datetime) -> frozenset[str]:
+        return _unreachable(self._t, since)
+
     def save(self, alert: Alert, entries: Sequence[Entry]) -> Alert:
         held = self._t.alerts[alert.id].version if alert.id in self._t.alerts else 0
         if held != alert.version:
@@ -240,13 +243,7 @@ class MemoryLedger:
         return version
 
     def unreachable(self, since: datetime) -> frozenset[str]:
-        last: dict[str, dict[bool, datetime]] = {}
-        for n in self.tables.notices.values():
-            failed = n.state is NoticeState.FAILED and "(tried " not in n.error
-            if n.created_at >= since and (failed or n.state in _HEARD):
-                of = last.setdefault(n.person, {})
-                of[failed] = max(of.get(failed, n.created_at), n.created_at)
-        return frozenset(p for p, at in last.items() if True in at and (False not in at or at[False] < at[True]))
+        return _unreachable(self.tables, since)
 
     def note_unknown(self, heard: Sequence[UnknownDevice]) -> None:
         with self._lock:
@@ -286,6 +283,16 @@ class MemoryLedger:
 
     def close(self) -> None:
         return
+
+
+def _unreachable(tables: Tables, since: datetime) -> frozenset[str]:
+    last: dict[str, dict[bool, datetime]] = {}
+    for n in tables.notices.values():
+        failed = n.state is NoticeState.FAILED and "(tried " not in n.error
+        if n.created_at >= since and (failed or n.state in _HEARD):
+            of = last.setdefault(n.person, {})
+            of[failed] = max(of.get(failed, n.created_at), n.created_at)
+    return frozenset(p for p, at in last.items() if True in at and (False not in at or at[False] < at[True]))
 
 
 def _fits(alert: Alert, wanted: Filter) -> bool:

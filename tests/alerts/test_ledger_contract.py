@@ -507,6 +507,8 @@ def test_who_cannot_be_reached_is_known_from_the_outbox(
     ]
     queue(ledger, *made, notice("other", person="p2", state=NoticeState.DELIVERED))
     assert ledger.unreachable(NOW - 5 * SECOND) == ({"p1"} if gone else set()), sentence
+    with ledger.transaction() as tx:
+        assert tx.unreachable(NOW - 5 * SECOND) == ledger.unreachable(NOW - 5 * SECOND)
 
 
 def stranger(device: str = "u1", last: int = 0, **but: object) -> UnknownDevice:
