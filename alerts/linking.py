@@ -13,7 +13,7 @@ from typing import Any
 from alerts import evidence
 from alerts.alert import Alert, Condition, Entry, Handling, Reason
 from alerts.commands import Follow, LetGo, Merge, Split, TakeIn
-from alerts.escalation import ring
+from alerts.escalation import ring, silent
 from alerts.moves import Move
 from alerts.outcome import Cancel, NotAllowed, Outcome, Why
 from alerts.spoken import begun_again, line, said
@@ -52,7 +52,9 @@ def take_in(alert: Alert, event: TakeIn, now: datetime) -> Outcome:
     grown = _with(alert, other)
     entry = _entry(alert, event.by, "took_in", now, Why.MERGED, other)
     if other.level.rank <= alert.level.rank:
-        return Outcome(grown, (entry,))
+        # A chain that stopped because its own evidence had cleared looks again: what came over is still so.
+        resumes = silent(grown) and not silent(alert)
+        return Outcome(replace(grown, escalate_at=now) if resumes else grown, (entry,))
     begun = replace(
         grown, level=other.level, handling=after(alert.id, alert.handling, Move.WORSEN), stages=begun_again(alert),
         work=replace(grown.work, rules=event.policy.rules_at(other.level), taken=None),

@@ -98,3 +98,12 @@ def test_what_cannot_be_merged_changes_nothing(sentence: str) -> None:
     with pytest.raises((NotAllowed, UnknownAlert)):
         line.say(Merge("甲", into), child)
     assert line.ledger.tables == before
+
+
+def test_a_bell_that_had_stopped_because_it_cleared_goes_on_when_something_active_is_merged_into_it() -> None:
+    line = Line().signal(level="yellow").at(10).signal(active=False, level="yellow", began=0)
+    line.at(1900).signal("smoke-4", "yellow", grid="g4")
+    stopped, other = line.alerts()
+    assert (stopped.condition, stopped.escalate_at) == (Condition.CLEARED, None)
+    line.say(Merge("值班员", stopped.id), other).at(1901)
+    assert line.told(Reason.ESCALATE) == ["head1/sms"]
