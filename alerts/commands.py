@@ -191,7 +191,8 @@ class Split:
     move: ClassVar[Move] = Move.SPLIT
     by: str
     note: str = ""
-    callers: tuple[Caller, ...] = ()  # as the other case knows them: put in by the conductor
+    callers: tuple[Caller, ...] = ()  # as the other case knows them: put in by the conductor …
+    active: tuple[str, ...] | None = None  # … as are the signal keys that are still active there; None: not known
 
 
 @dataclass(frozen=True, slots=True)

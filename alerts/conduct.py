@@ -196,7 +196,9 @@ class Conductor:
             return docket.apply(alert, command)
         if isinstance(command, Split) and alert.work.merged_into:
             into = _known(docket, alert.work.merged_into)
-            apart = docket.apply(alert, replace(command, callers=into.work.callers))
+            apart = docket.apply(alert, replace(command, callers=into.work.callers, active=into.active_keys))
+            for key in alert.active_keys:  # what its devices say next is about this case again
+                docket.hold(key, alert.id)
             docket.apply(_known(docket, into.id), LetGo(command.by, alert))
             return apart
         return docket.apply(alert, self._resolved(docket.teller, alert, command))

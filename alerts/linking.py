@@ -17,7 +17,7 @@ from alerts.escalation import ring, silent
 from alerts.moves import Move
 from alerts.outcome import Cancel, NotAllowed, Outcome, Why
 from alerts.spoken import begun_again, line, said
-from alerts.transitions import after
+from alerts.transitions import TABLE, after
 from alerts.whistle_case import must_be_over
 from alerts.work import CALLERS, Finding
 
@@ -51,6 +51,11 @@ def take_in(alert: Alert, event: TakeIn, now: datetime) -> Outcome:
         )  # fmt: skip
     grown = _with(alert, other)
     entry = _entry(alert, event.by, "took_in", now, Why.MERGED, other)
+    back = alert.condition is Condition.CLEARED and grown.condition is Condition.ACTIVE
+    if other.level.rank <= alert.level.rank and back and (alert.handling, Move.RETURN) in TABLE:
+        again = after(alert.id, alert.handling, Move.RETURN)
+        begun = replace(grown, handling=again, stages=begun_again(alert))
+        return ring(begun, event.policy.chain(alert.level), Reason.REPEAT, now).after(entry)
     if other.level.rank <= alert.level.rank:
         # A chain that stopped because its own evidence had cleared looks again: what came over is still so.
         resumes = silent(grown) and not silent(alert)
@@ -89,8 +94,17 @@ def split(alert: Alert, command: Split, now: datetime) -> Outcome:
     then = after(alert.id, alert.handling, command.move)
     known = {caller.call: caller for caller in command.callers}  # some may have been told meanwhile
     callers = tuple(known.get(caller.call, caller) for caller in alert.work.callers)
-    work = replace(alert.work, callers=callers, merged_into="", finding="", taken=None, handled_by="")
-    begun = replace(alert, handling=then, stages=begun_again(alert), work=work)
+    known_active = alert.active_keys if command.active is None or evidence.MORE in command.active else command.active
+    keys = tuple(key for key in alert.active_keys if key in set(known_active))  # some may have ended meanwhile
+    ended = bool(alert.active_keys) and not keys
+    work = replace(
+        alert.work, callers=callers, merged_into="", finding="", taken=None, handled_by="",
+        normal_since=now if ended else alert.work.normal_since,
+    )  # fmt: skip
+    begun = replace(
+        alert, handling=then, stages=begun_again(alert), work=work, active_keys=keys,
+        condition=Condition.CLEARED if ended else alert.condition,
+    )  # fmt: skip
     return ring(begun, alert.chain, Reason.REPEAT, now).after(line(alert, command, now))
 
 

@@ -107,3 +107,36 @@ def test_a_bell_that_had_stopped_because_it_cleared_goes_on_when_something_activ
     assert (stopped.condition, stopped.escalate_at) == (Condition.CLEARED, None)
     line.say(Merge("值班员", stopped.id), other).at(1901)
     assert line.told(Reason.ESCALATE) == ["head1/sms"]
+
+
+def test_an_active_case_that_is_merged_into_a_handled_one_that_had_cleared_brings_it_back() -> None:
+    line, root, child = pair("red", "red")
+    line.say(Handle("甲"), root).signal("smoke-1", active=False, level="red", began=0)
+    line.at(20).signal("smoke-4", "red", grid="g4")
+    line.at(30).say(Merge("甲", root.id), child)
+    back = now(line, root)
+    assert (back.handling, back.condition) == (Handling.NEW, Condition.ACTIVE)
+    assert [n.person for n in line.notices(Reason.REPEAT) if n.alert == root.id] == ["leader1", "leader1"]
+
+
+def test_a_split_case_knows_which_of_its_episodes_ended_meanwhile_and_hears_of_the_others() -> None:
+    line = (
+        Line().signal("smoke-1", "orange").signal("smoke-4", "orange", grid="g4").signal("smoke-5", "orange", grid="g4")
+    )
+    root, child = line.alerts()
+    line.at(5).say(Merge("甲", root.id), child)
+    line.at(6).signal("smoke-4", active=False, began=0, grid="g4").signal("smoke-5", "red", began=0, grid="g4")
+    line.at(7).say(Split("甲"), child)
+    assert len(now(line, child).active_keys) == 1
+    line.at(8).signal("smoke-5", "red", active=False, began=0, grid="g4")
+    assert (now(line, child).condition, now(line, root).condition) == (Condition.CLEARED, Condition.ACTIVE)
+
+
+def test_a_split_case_whose_every_episode_ended_meanwhile_is_clear() -> None:
+    line = Line().signal("smoke-1", "orange").signal("smoke-4", "orange", grid="g4")
+    root, child = line.alerts()
+    line.at(5).say(Merge("甲", root.id), child)
+    line.at(6).signal("smoke-4", active=False, began=0, grid="g4").at(7).say(Split("甲"), child)
+    apart = now(line, child)
+    assert (apart.handling, apart.condition, apart.active_keys) == (Handling.NEW, Condition.CLEARED, ())
+    assert apart.work.normal_since == line.now
