@@ -6,9 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alerts.alert import Handling, NoticeState, Reason
-from alerts.commands import Acknowledge, Close, FalseAlarm, Handle, Merge, Verify
+from alerts.commands import Acknowledge, Close, Command, FalseAlarm, Handle, Merge, Reopen, Verify
 from alerts.outcome import NotAllowed
 from alerts.policy import load_policies, parse_policies
 from alerts.whistle import Standing, TaskState, Whistle
@@ -257,3 +259,69 @@ def test_a_step_that_is_worked_out_anew_after_a_conflict_tells_nobody_twice() ->
     assert called(story) == ["roads1", "trade1"]
     ledger.conflicts = 2
     assert called(story.at(21 * MINUTE)).count("county") == 2, "once for each unit that is late"
+
+
+def test_a_ticker_that_was_away_for_a_day_says_each_thing_once() -> None:
+    story = line()
+    for _ in range(3):
+        story.conductor.escalate(START + timedelta(days=1))
+    assert [e.what for e in story.lines() if e.what in {"unit_late", "whistle_missed"}] == [
+        "unit_late",
+        "unit_late",
+        "whistle_missed",
+    ]
+    assert called(story).count("county") == 3
+    assert "whistle" not in story.only().timers
+
+
+def test_a_unit_keeps_what_it_was_called_with_when_the_policy_changes_and_asks_for_people_anew() -> None:
+    story = line()
+    other = parse_policies(FILE.replace("attend_min = 20", "attend_min = 1").replace('"roads1", ', "")).whistle
+    policies = replace(POLICIES, whistle=other)
+    after = Line(people=[p for p in CREW if p.id != "roads1"], policies=policies)
+    after.ledger.tables = story.ledger.tables
+    after.now = story.now
+    after.at(5 * MINUTE)
+    assert after.lines("unit_late") == [], "it has the time it was called with"
+    after.say(RemindUnits("镇", "k"))
+    assert sorted(n.person for n in after.notices(Reason.WHISTLE) if "催办" in n.text) == ["roads2", "trade1"]
+    assert [(e.why, e.detail["what"]) for e in after.lines("skipped")][-1] == ("person_unknown", "roads1")
+
+
+SAID: tuple[Command, ...] = (
+    Acknowledge("值班员"),
+    Handle("甲"),
+    Verify("乙", "已看", "带班"),
+    Close("乙", "好"),
+    FalseAlarm("值班员"),
+    Reopen("值班员"),
+    Blow("清溪镇", "stalls"),
+    Blow("清溪镇", "废弃矿洞积水"),
+    NameUnits("县中心", ("trade",)),
+    *(Attend("值班", unit) for unit in ("roads", "trade")),
+    *(Report("值班", unit, "已办结") for unit in ("roads", "trade")),
+    *(AcceptReport("县中心", unit) for unit in ("roads", "trade")),
+    SendBack("县中心", "roads", "不够"),
+    RemindUnits("清溪镇", "k"),
+    CallOff("清溪镇", "不需要了"),
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(SAID), st.sampled_from([0, 0, MINUTE, 21 * MINUTE, 3 * HOUR])), max_size=25))
+def test_whatever_is_said_in_whatever_order_case_and_whistle_agree(story: list[tuple[Command, int]]) -> None:
+    said, seconds = line(""), 0
+    for command, pause in story:
+        seconds += pause
+        said.at(seconds)
+        before = (said.only(), len(said.lines()), len(said.notices()))
+        try:
+            said.say(command)
+        except NotAllowed:
+            assert (said.only(), len(said.lines()), len(said.notices())) == before, "what is refused changes nothing"
+        case = said.only()
+        blown = case.work.whistle
+        assert blown is None or not case.handling.over, "no unit is at a case that is over"
+        assert all(not one.open for one in case.work.whistles[:-1])
+        assert blown is not None or "whistle" not in case.timers
+        assert [a.id for a in said.ledger.whistled()] == [case.id for _ in [blown] if blown]
+        assert case.timers.get("whistle", said.now + timedelta(1)) > said.now, "nothing that is due is left over"
