@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Final
 
 from alerts.alert import Alert, Condition, Entry, Handling, Reason, Step
-from alerts.commands import CallBack, Close, FalseAlarm, Handle, Rate, Reopen, Verify, Void
+from alerts.closing_commands import CallBack, Close, FalseAlarm, Rate, Reopen, Verify, Void
+from alerts.commands import Handle
 from alerts.escalation import ring
 from alerts.moves import Move
 from alerts.outcome import NotAllowed, Outcome, Why

@@ -30,16 +30,14 @@ from alerts import (
 )
 from alerts.alert import Alert
 from alerts.clock_commands import Agree, Extend, Pause, Resume
+from alerts.closing_commands import CallBack, Close, FalseAlarm, Rate, Reopen, Verify, Void
 from alerts.commands import (
     Acknowledge,
-    CallBack,
     Cleared,
-    Close,
     Delivered,
     Dispatch,
     EscalationDue,
     Event,
-    FalseAlarm,
     Follow,
     GiveBack,
     Grade,
@@ -48,15 +46,11 @@ from alerts.commands import (
     Merge,
     Missed,
     Raised,
-    Rate,
-    Reopen,
     Split,
     TakeIn,
     TimerDue,
     Told,
     Undo,
-    Verify,
-    Void,
 )
 from alerts.moves import Move
 from alerts.outcome import NotAllowed, Outcome

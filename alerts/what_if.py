@@ -14,7 +14,8 @@ from typing import Final, cast
 
 from alerts.alert import Alert, Entry, NoticeState, Step
 from alerts.clock import State
-from alerts.commands import Accept, Acknowledge, Arrive, Command, Dispatch, FalseAlarm, GiveBack, Handle
+from alerts.closing_commands import FalseAlarm
+from alerts.commands import Accept, Acknowledge, Arrive, Command, Dispatch, GiveBack, Handle
 from alerts.conduct import Conductor
 from alerts.ledger.port import Ledger
 from alerts.outcome import NotAllowed

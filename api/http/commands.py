@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from alerts import commands
+from alerts import closing_commands, commands
 from alerts.alert import Alert
 from alerts.clock_commands import CLOSE, Agree, Extend, Pause, Resume
 from alerts.clock_policy import LONGEST_HOURS
@@ -100,16 +100,16 @@ COMMANDS: Final[dict[Verb, Callable[[Said], commands.Command]]] = {
     Verb.CONTACT: lambda said: commands.Contact(said.by, said.note),
     Verb.ARRIVE: lambda said: commands.Arrive(said.by, said.note),
     Verb.HANDLE: lambda said: commands.Handle(said.by, said.note),
-    Verb.VERIFY: lambda said: commands.Verify(said.by, said.note, said.approved_by),
-    Verb.CALL_BACK: lambda said: commands.CallBack(said.by, said.call, said.content, said.note),
-    Verb.CLOSE: lambda said: commands.Close(said.by, said.note, said.finding, said.unreached),
-    Verb.RATE: lambda said: commands.Rate(said.by, said.score, said.note),
-    Verb.FALSE_ALARM: lambda said: commands.FalseAlarm(said.by, said.note),
-    Verb.VOID: lambda said: commands.Void(said.by, said.note, said.approved_by),
+    Verb.VERIFY: lambda said: closing_commands.Verify(said.by, said.note, said.approved_by),
+    Verb.CALL_BACK: lambda said: closing_commands.CallBack(said.by, said.call, said.content, said.note),
+    Verb.CLOSE: lambda said: closing_commands.Close(said.by, said.note, said.finding, said.unreached),
+    Verb.RATE: lambda said: closing_commands.Rate(said.by, said.score, said.note),
+    Verb.FALSE_ALARM: lambda said: closing_commands.FalseAlarm(said.by, said.note),
+    Verb.VOID: lambda said: closing_commands.Void(said.by, said.note, said.approved_by),
     Verb.GRADE: lambda said: commands.Grade(said.by, said.level or Level.BLUE, said.note, said.approved_by),
     Verb.MERGE: lambda said: commands.Merge(said.by, said.into, said.note),
     Verb.SPLIT: lambda said: commands.Split(said.by, said.note),
-    Verb.REOPEN: lambda said: commands.Reopen(said.by, said.note),
+    Verb.REOPEN: lambda said: closing_commands.Reopen(said.by, said.note),
     Verb.PAUSE: lambda said: Pause(said.by, given(said.until), said.note, said.approved_by, said.clock),
     Verb.RESUME: lambda said: Resume(said.by, said.note, said.clock),
     Verb.EXTEND: lambda said: Extend(said.by, said.amount, said.unit, said.note, said.approved_by, said.clock),
