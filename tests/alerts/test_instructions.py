@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -709,6 +709,9 @@ TARGETS = (
 REPORTS = st.sampled_from([s for s in NoticeState if s not in {NoticeState.QUEUED, NoticeState.CANCELLED}])
 
 
+DEATHS = st.sampled_from([0, 0, 1, 2, 3, 4])
+
+
 class Mortal(MemoryLedger):
     """A ledger whose process dies at the end of the transaction that it is told: nothing of that one is kept."""
 
@@ -722,6 +725,51 @@ class Mortal(MemoryLedger):
             yield tx
 
 
+def sent(office: Office, now: datetime) -> None:
+    office.send(now=now)
+
+
+def asked(office: Office, now: datetime) -> None:
+    office.instructor.remind(office.ledger.instructions.page()[0][0].id, "r1", "县", now)
+
+
+def over(office: Office, now: datetime) -> None:
+    office.instructor.end(office.ledger.instructions.page()[0][0].id, Standing.ENDED, "县", "", now)
+
+
+ACTS = (sent, asked, over)
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["said again", "gone on for"])
+@pytest.mark.parametrize("dies_at", range(1, 7))
+@pytest.mark.parametrize("act", ACTS)
+def test_a_process_may_die_at_any_transaction(
+    act: Callable[[Office, datetime], None], dies_at: int, again: bool
+) -> None:
+    """Four people are told three at a time: what was begun is finished by whoever says it again, or by the reminders' clock."""
+
+    def told(dies: int) -> list[tuple[str, str, int]]:
+        office = Office(Mortal(REGISTRY))
+        for before in ACTS[: ACTS.index(act)]:
+            before(office, NOW)
+            delivered(office, office.ledger.instructions.page()[0][0])
+        office.ledger.left = dies
+        with suppress(Conflict):
+            act(office, NOW + seconds(1))
+        office.ledger.left = 0
+        begun = {one.settled for one in office.ledger.instructions.page()[0]} == {False}
+        if again or not begun:
+            act(office, NOW + seconds(2))
+        office.instructor.remind_due(NOW + seconds(12))
+        (made,) = office.ledger.instructions.page()[0]
+        assert made.settled
+        return sorted((n.person, n.reason.value, n.step) for n in office.notices(made.id))
+
+    whole = told(0)
+    assert len(whole) == 4 * (ACTS.index(act) + 1)
+    assert told(dies_at) == whole
+
+
 class Campaign(RuleBasedStateMachine):
     """Orders, receipts, reminders, ends, people who leave, and processes that die before they have written anything."""
 
@@ -733,18 +781,18 @@ class Campaign(RuleBasedStateMachine):
         self.sent: dict[str, tuple[str, ...]] = {}
         self.ranks: dict[tuple[str, str], int] = {}
 
-    def do(self, act) -> None:
-        """Do something, and once more as whoever had no answer would."""
+    def do(self, act: Callable[[datetime], object], dies: int = 0) -> None:
+        """Do something, in a process that may die at its so manieth transaction; and once more, as whoever had no answer would."""
         self.now += seconds(1)
-        for _ in range(2):
-            try:
+        for left in (dies, 0):
+            self.ledger.left = left
+            with suppress(NotAllowed, KeyUsed, Conflict, Unaddressable):
                 act(self.now)
-            except (NotAllowed, KeyUsed, Conflict, Unaddressable):
-                continue
+        self.ledger.left = 0
 
-    @rule(key=st.sampled_from("abc"), whom=st.sampled_from(TARGETS), urgent=st.booleans())
-    def send(self, key: str, whom: Target, urgent: bool) -> None:
-        self.do(lambda now: self.office.instructor.send(order(key, (whom,), urgent=urgent), now))
+    @rule(key=st.sampled_from("abc"), whom=st.sampled_from(TARGETS), urgent=st.booleans(), dies=DEATHS)
+    def send(self, key: str, whom: Target, urgent: bool, dies: int) -> None:
+        self.do(lambda now: self.office.instructor.send(order(key, (whom,), urgent=urgent), now), dies)
         for made in self.office.ledger.instructions.page()[0]:
             people = tuple(r.person for r in self.office.ledger.instructions.recipients(made.id))
             assert self.sent.setdefault(made.id, people) == people, "who is on the list stays, and nobody is added"
@@ -762,30 +810,26 @@ class Campaign(RuleBasedStateMachine):
         who = data.draw(st.sampled_from(self.sent[ident]))
         self.do(lambda now: self.office.instructor.receipt(ident, who, receipt, now))
 
-    @rule(passed=st.sampled_from([1, 29, 60, 200]))
-    def tick(self, passed: int) -> None:
+    @rule(passed=st.sampled_from([1, 29, 60, 200]), dies=DEATHS)
+    def tick(self, passed: int, dies: int) -> None:
         self.now += seconds(passed)
-        self.do(self.office.instructor.remind_due)
+        self.do(self.office.instructor.remind_due, dies)
 
     @precondition(lambda self: self.sent)
-    @rule(data=st.data(), key=st.sampled_from("xy"))
-    def remind(self, data: st.DataObject, key: str) -> None:
+    @rule(data=st.data(), key=st.sampled_from("xy"), dies=DEATHS)
+    def remind(self, data: st.DataObject, key: str, dies: int) -> None:
         ident = data.draw(st.sampled_from(sorted(self.sent)))
-        self.do(lambda now: self.office.instructor.remind(ident, key, "县", now))
+        self.do(lambda now: self.office.instructor.remind(ident, key, "县", now), dies)
 
     @precondition(lambda self: self.sent)
-    @rule(data=st.data(), standing=st.sampled_from([Standing.ENDED, Standing.WITHDRAWN]))
-    def end(self, data: st.DataObject, standing: Standing) -> None:
+    @rule(data=st.data(), standing=st.sampled_from([Standing.ENDED, Standing.WITHDRAWN]), dies=DEATHS)
+    def end(self, data: st.DataObject, standing: Standing, dies: int) -> None:
         ident = data.draw(st.sampled_from(sorted(self.sent)))
-        self.do(lambda now: self.office.instructor.end(ident, standing, "县", "", now))
+        self.do(lambda now: self.office.instructor.end(ident, standing, "县", "", now), dies)
 
     @rule(gone=st.sampled_from(["leader1", "worker1", "county"]))
     def leave(self, gone: str) -> None:
         self.office.roster = Roster.of(p for some in self.office.roster.people.values() for p in some if p.id != gone)
-
-    @rule(after=st.integers(1, 5))
-    def die(self, after: int) -> None:
-        self.ledger.left = after
 
     def staying(self, ident: str) -> set[str]:
         people = {p.id for some in self.office.roster.people.values() for p in some}
