@@ -80,3 +80,21 @@ def test_what_is_refused_says_why_and_changes_nothing(
     refused = desk.http.post(f"/api/v1/alerts/{alert.id}/{verb}", json=body)
     assert (refused.status_code, said_ in refused.text) == (status, True), (sentence, refused.text)
     assert desk.ledger.alert(alert.id) == alert
+
+
+def test_the_ledger_gives_a_clock_back_when_it_falls_due_and_its_notice_exists_once(desk: Served) -> None:
+    alert = desk.signal(level=Level.YELLOW)
+    desk.http.post(f"/api/v1/alerts/{alert.id}/acknowledge", json=BY)
+    desk.http.post(f"/api/v1/alerts/{alert.id}/dispatch", json=BY)
+    kept = desk.ledger.alert(alert.id)
+    assert kept is not None
+    due = kept.timers["clock:close"]
+    for seconds in (-1, 0, 0, 60):
+        desk.conductor.escalate(due + timedelta(seconds=seconds))
+    told = [n for n in desk.ledger.outbox(alert=alert.id) if n.reason == "supervise"]
+    lines = [e.detail["clock"] for e in desk.ledger.timeline(alert.id) if e.what == "clock_warning"]
+    assert sorted(lines) == ["accept", "close"], "each once"
+    assert [n.person for n in told if n.created_at >= due] == ["p-2"]
+    after = desk.ledger.alert(alert.id)
+    assert after is not None
+    assert after.timers["clock:close"] == after.work.clocks[1].due
