@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from alerts.commands import EscalationDue, Missed, TimerDue
 from alerts.docket import Docket
-from alerts.hushing import FLAPPING
+from alerts.hushing import FLAPPING, QUIET
 from alerts.timers import due
 
 
@@ -14,7 +14,9 @@ def fall_due(docket: Docket, *, ids: Sequence[str]) -> None:
     """Ring every step and do what every timer asks for whose instant has come."""
     for read in docket.tx.alerts(ids):
         docket.load([read])
-        alert = docket.apply(read, EscalationDue())
+        # What kept the bell shut ends first: a fire that outlasts a drill begins its chain anew and does not go on where the drill was.
+        alert = docket.apply(read, TimerDue(QUIET)) if QUIET in due(read, docket.now) else read
+        alert = docket.apply(alert, EscalationDue())
         for name in due(alert, docket.now):
             calmed = docket.gate.calmed(alert) if name == FLAPPING else None
             alert = docket.apply(alert, calmed or TimerDue(name))
