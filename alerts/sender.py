@@ -217,7 +217,7 @@ class Sender:
             case Retry(_, why) if notice.attempts >= TRIES:
                 self._give_up(notice, person, f"{why} (tried {notice.attempts} times)")
             case Retry(_, why) if self._in_trouble(notice.channel) and self._fail_over(notice, person, why):
-                self._failed(notice, why)
+                self._failed(notice, f"{why} (tried {notice.attempts} times)")
             case Retry(after, why):
                 self._put_back(notice, after, why)
             case Refused(why):

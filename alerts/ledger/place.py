@@ -20,7 +20,7 @@ _ONLY: Final = 1  # the one row of `place_version`
 _O: Final = tables.outbox.c
 _D: Final = tables.duty.c
 GAVE_UP: Final = "(tried "  # what the sender adds to its last error when it was the provider who was away
-_HEARD: Final = tuple(s.value for s in (NoticeState.SENT, NoticeState.DELIVERED, NoticeState.ANSWERED))
+_NOT_PROVEN: Final = tuple(s.value for s in NoticeState if s not in {NoticeState.FAILED, NoticeState.CANCELLED})
 
 
 def registry(connection: Connection) -> Registry:
@@ -71,7 +71,7 @@ def put(
 
 
 def unreachable(connection: Connection, since: datetime) -> frozenset[str]:
-    """People whom the provider could not deliver a notice made at or after an instant, where none made since has left for them.
+    """People whom the provider could not deliver a notice made at or after an instant, where none made since has left or waits.
 
     A provider that is away proves nothing about anybody.
     """
@@ -84,8 +84,10 @@ def unreachable(connection: Connection, since: datetime) -> frozenset[str]:
     found = {row.person: row.at for row in connection.execute(failed.group_by(_O.person))}
     if not found:
         return frozenset()
-    heard = select(_O.person, when).where(_O.created_at >= since, _O.state.in_(_HEARD), _O.person.in_(sorted(found)))
-    last = {row.person: row.at for row in connection.execute(heard.group_by(_O.person))}
+    later = select(_O.person, when).where(
+        _O.created_at >= since, _O.state.in_(_NOT_PROVEN), _O.person.in_(sorted(found))
+    )
+    last = {row.person: row.at for row in connection.execute(later.group_by(_O.person))}
     return frozenset(person for person, at in found.items() if person not in last or last[person] < at)
 
 

@@ -184,7 +184,7 @@ class Ledger(Protocol):
         """
 
     def unreachable(self, since: datetime) -> frozenset[str]:
-        """People whom the provider could not deliver a notice made at or after an instant, where none made since has left for them."""
+        """People whom the provider could not deliver a notice made at or after an instant, where none made since has left or waits."""
 
     def note_unknown(self, heard: Sequence[UnknownDevice]) -> None:
         """Remember devices that are not enrolled: counts add up, the first time stays, the later word is the sample.

@@ -20,7 +20,7 @@ from tests.alerts.memory_instructions import InstructionTables, MemoryInstructio
 from tests.alerts.memory_quiet import MemoryQuiet, QuietTables
 
 _WAITING = (NoticeState.QUEUED, NoticeState.SENDING)
-_HEARD = (NoticeState.SENT, NoticeState.DELIVERED, NoticeState.ANSWERED)
+_NOT_PROVEN = (*_WAITING, NoticeState.SENT, NoticeState.DELIVERED, NoticeState.ANSWERED)
 
 
 @dataclass
@@ -289,7 +289,7 @@ def _unreachable(tables: Tables, since: datetime) -> frozenset[str]:
     last: dict[str, dict[bool, datetime]] = {}
     for n in tables.notices.values():
         failed = n.state is NoticeState.FAILED and "(tried " not in n.error
-        if n.created_at >= since and (failed or n.state in _HEARD):
+        if n.created_at >= since and (failed or n.state in _NOT_PROVEN):
             of = last.setdefault(n.person, {})
             of[failed] = max(of.get(failed, n.created_at), n.created_at)
     return frozenset(p for p, at in last.items() if True in at and (False not in at or at[False] < at[True]))

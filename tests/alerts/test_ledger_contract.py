@@ -495,7 +495,8 @@ def test_duties_take_the_place_of_those_of_the_same_person_and_kind(ledger: Ledg
         ("another channel that left with it does", [(0, "failed", ""), (0, "sent", "")], False),
         ("and so does a later notice", [(0, "failed", ""), (1, "delivered", "")], False),
         ("an earlier one does not", [(0, "answered", ""), (1, "failed", "")], True),
-        ("one that waits says nothing", [(0, "failed", ""), (1, "queued", "")], True),
+        ("one that waits may still reach them", [(0, "failed", ""), (1, "queued", "")], False),
+        ("one that was called back says nothing", [(0, "failed", ""), (1, "cancelled", "")], True),
     ],
 )
 def test_who_cannot_be_reached_is_known_from_the_outbox(

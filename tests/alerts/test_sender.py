@@ -18,6 +18,7 @@ from alerts.channels.twilio_sms import TwilioSms
 from alerts.channels.twilio_voice import TwilioVoice
 from alerts.conduct import Conductor
 from alerts.ledger import open_ledger
+from alerts.ledger.place import GAVE_UP
 from alerts.ledger.port import Ledger, LedgerUnavailable
 from alerts.policy import load_policies
 from alerts.roster import Person
@@ -200,6 +201,7 @@ def test_what_never_works_fails_after_six_tries(ledger: Ledger) -> None:
         until(lambda: outbox(ledger)["n1"].state is NoticeState.FAILED)
     assert len(sms.sent) == TRIES
     assert "tried 6 times" in outbox(ledger)["n1"].error
+    assert GAVE_UP in outbox(ledger)["n1"].error, "by which it is known that nothing is proven about the person"
 
 
 def test_a_refused_notice_goes_over_the_persons_next_channel(ledger: Ledger) -> None:
