@@ -30,6 +30,10 @@ from alerts.instructions import (
     Receipt,
     Recipient,
     Standing,
+    begin,
+    ended,
+    fulfilled,
+    next_reminder,
     received,
     subject,
 )
@@ -768,6 +772,44 @@ def test_a_process_may_die_at_any_transaction(
     whole = told(0)
     assert len(whole) == 4 * (ACTS.index(act) + 1)
     assert told(dies_at) == whole
+
+
+class Meanwhile(Mortal):
+    """A ledger on which somebody else acts right after so many transactions."""
+
+    then: tuple[int, Callable[[], None]] = (0, lambda: None)
+
+    @contextmanager
+    def transaction(self):
+        with super().transaction() as tx:
+            yield tx
+        count, act = self.then
+        self.then = (count - 1, act)
+        if count == 1:
+            act()
+
+
+def test_whoever_tells_people_leaves_off_when_the_instruction_has_moved_on() -> None:
+    ledger = Meanwhile(REGISTRY)
+    office = Office(ledger)
+
+    def end_and_die() -> None:
+        ledger.left = 2  # the end is decided, and nobody has been told of it yet
+        with suppress(Conflict):
+            over(office, NOW)
+
+    ledger.then = (2, end_and_die)  # three of four people have been told
+    made = office.send()
+    assert (made.standing, made.settled, len(office.notices(made.id))) == (Standing.ENDED, False, 3)
+    office.instructor.remind_due(NOW + seconds(10))
+    assert {n.state for n in office.notices(made.id)} == {NoticeState.CANCELLED}
+
+
+def test_nobody_is_to_be_reminded_of_what_is_fulfilled_or_over() -> None:
+    made = begin(order(), RULES.ordinary, NOW)
+    assert next_reminder(made, NOW) == NOW + seconds(60)
+    assert next_reminder(fulfilled(made, NOW), NOW) is None
+    assert next_reminder(ended(made, Standing.ENDED, "县", "", NOW), NOW) is None
 
 
 class Campaign(RuleBasedStateMachine):
