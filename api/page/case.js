@@ -1,6 +1,7 @@
 // One case: how far it is, what may be done, why it is believed, who answers for the place, and everything that happened.
 
 import { ask, callers, fieldsOf } from "./ask.js";
+import { clocks, hushed } from "./clocks.js";
 import { h, keyed } from "./dom.js";
 import { icon, shape } from "./icons.js";
 import { chip, countdown, place, raised } from "./queue.js";
@@ -76,7 +77,8 @@ function head(alert) {
     h("p.quiet.facts", {},
       chip(alert), h("span.condition." + alert.condition, {}, word("condition", alert.condition)),
       h("span", {}, alert.grid_names.join(" › ")), h("span", {}, t("since", { at: at(alert.stages.event_at ?? raised(alert)) })),
-      standing(alert)),
+      standing(alert), hushed(alert)),
+    h("p.clocks", {}, ...clocks(alert)),
   ];
 }
 
@@ -201,6 +203,8 @@ function told(entry, names) {
   if (detail.call) said.push(detail.call);
   if (detail.score) said.push(t("score", { n: detail.score }));
   if (detail.taken_by) said.push(names[detail.taken_by] ?? detail.taken_by);
+  if (detail.clock) said.push(word("clock", detail.clock));
+  if (detail.until) said.push(t("clock.due", { at: at(detail.until) }));
   said.push(detail.note, detail.text, detail.outcome, detail.unreached, detail.error);
   return said.filter(Boolean).join(" ");
 }
