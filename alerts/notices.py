@@ -102,9 +102,9 @@ def notice_key(alert: Alert, telling: Telling, person: str, channel: str) -> str
 
 
 def episode(alert: Alert) -> str:
-    """What tells one opening of an alert's bell from the next."""
+    """What tells one opening of an alert's bell from the next. It may open twice at one instant, when one batch makes it worse twice."""
     rung = alert.stages.get("rung_at")
-    return rung.isoformat() if rung else ""
+    return f"{rung.isoformat()}/{alert.level}" if rung else ""
 
 
 def place_name(registry: Registry, grid: str, unknown: str) -> str:

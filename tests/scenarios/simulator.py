@@ -23,8 +23,20 @@ from tests.scenarios.happenings import COMMANDS, LEVELS, MARKS, SENSES, STATES, 
 from tests.scenarios.timeline import PEOPLE
 from tests.scenarios.world import AFTER, BEFORE, INSIDE, World
 
-STEPS = 30
+STEPS = 22
 DISORDER = 3  # places by which a signal may come too early or too late
+COURSE = (
+    "acknowledge",
+    "dispatch",
+    "accept",
+    "contact",
+    "arrive",
+    "handle",
+    "verify_approved",
+    "call_back",
+    "close_owing",
+    "rate_badly",
+)
 DEATHS = 0.15  # how often a process dies in a step
 
 
@@ -40,6 +52,8 @@ class Day:
 
     def run(self, steps: int = STEPS) -> World:
         steps = self.chance.randint(steps // 2, steps)
+        for _ in range(self.chance.randint(2, 5)):
+            self._happens()
         for _ in range(steps):
             self.world.now += timedelta(milliseconds=self.chance.randint(1, 4000))
             if self.chance.random() < DEATHS:
@@ -57,7 +71,7 @@ class Day:
                     self._key,
                     self._time,
                 ),
-                (5, 6, 5, 1, 4, 4, 2, 4),
+                (6, 6, 8, 3, 4, 3, 1, 3),
             )[0]
             if self.tell:
                 dies = f", dies {self.world.ledger.dies} it is written" if self.world.ledger.dies else ""
@@ -92,7 +106,8 @@ class Day:
         """Something is said, now or again, and is on its way."""
         roll = self.chance.random()
         if roll < 0.5 or not self.scene.said:
-            sense, level, mark = (self._number(len(some)) for some in (SENSES, LEVELS, MARKS))
+            sense, level = self._number(len(SENSES)), self._number(len(LEVELS))
+            mark = self._number(len(MARKS)) if self.chance.random() < 0.2 else 0
             made = self.scene.made(sense, level, mark)
         elif roll < 0.75:
             made = self.scene.worse(self._number())
@@ -110,10 +125,14 @@ class Day:
         self.scene.hear(*batch)
 
     def _is_said(self) -> None:
-        what, which, other = self.chance.choice(COMMANDS), self._number(), self._number()
-        if self.tell:
-            print("   ", what, which, other)  # noqa: T201
-        self.scene.say(what, which, other)
+        """Some words about one case: of those that people say in order, or any."""
+        which = self._number()
+        usual = COURSE[self.chance.randrange(len(COURSE)) :]
+        for what in usual if self.chance.random() < 0.3 else self.chance.choices(COMMANDS, k=self.chance.randint(1, 4)):
+            other = self._number()
+            if self.tell:
+                print("   ", what, which, other)  # noqa: T201
+            self.scene.say(what, which, other)
 
     def _linked(self) -> None:
         """Two cases become one, and perhaps two again."""
@@ -132,7 +151,7 @@ class Day:
         self.scene.press(self._number(), self.chance.choice(("1", "2", "")))
 
     def _time(self) -> None:
-        self.world.wait(self.chance.choice((1, 11, 61, 200, 900, 1900, 4000)), sending=self.chance.random() < 0.7)
+        self.world.wait(self.chance.choice((1, 5, 11, 61, 200, 900, 4000)), sending=self.chance.random() < 0.7)
 
 
 def main() -> None:

@@ -274,3 +274,11 @@ def test_law_8_a_late_red_that_a_person_takes_in_earnest_rings() -> None:
     line.at(5).say(Reopen("值班员"))
     assert line.told() == ["leader1/sms", "leader1/voice"]
     assert line.only().escalate_at == START + timedelta(seconds=65)
+
+
+def test_law_7_a_batch_that_makes_it_worse_twice_rings_for_the_worst() -> None:
+    line = Line().signal(level="blue")
+    line.at(60).conductor.signals([line.made(level=level, began=0) for level in ("yellow", "orange", "red")], line.now)
+    line.send()
+    said = [(n.channel, n.level, n.state) for n in line.notices(Reason.WORSE) if n.state is not NoticeState.CANCELLED]
+    assert sorted(said) == [("sms", "red", "delivered"), ("voice", "red", "delivered")]
