@@ -1,7 +1,7 @@
 """The auditor: does every unanswered case have a next step, and is none of them late? Nothing else looks for a bell that fell silent.
 
 Every started escalation must have a valid next instant (Grafana OnCall's `check_escalation_finished`). A step that is late means that nobody
-climbs: the process that should is away, or stuck.
+climbs: whoever should is away, or stuck.
 """
 
 from __future__ import annotations
