@@ -1,6 +1,6 @@
 """The auditor: does every unanswered case have a next step, and is none of them late? Nothing else looks for a bell that fell silent.
 
-Every started escalation must have a valid next instant (Grafana OnCall's `check_escalation_finished`). A step that is late means that nobody
+Every started escalation must have a valid next instant (Grafana OnCall's `check_escalation_finished`). A step that is late means nobody
 climbs: whoever should is away, or stuck.
 """
 

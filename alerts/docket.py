@@ -129,7 +129,8 @@ class Docket:
             case NotifyAbove():
                 self._queue(alert, *self.teller.above(alert, effect, self.now))
             case HandDown():
-                if kept(alert) is None:  # a bell that is kept shut wakes nobody; what rings at its end looks for whoever is there then
+                # A bell that is kept shut wakes nobody; what rings at its end looks for whoever is there then.
+                if kept(alert) is None:
                     self._queue(alert, *self.teller.hand_down(alert, self.now))
             case Supervise():
                 self._queue(alert, *self.teller.supervise(alert, effect, self.now))

@@ -19,9 +19,7 @@ def upgrade() -> None:
     op.add_column("alert", sa.Column("timer_at", sa.BigInteger, nullable=True))
     op.add_column("alert", sa.Column("work", sa.JSON, nullable=False, server_default="{}"))
     there = sa.text("timer_at IS NOT NULL")
-    op.create_index(
-        "alert_timer", "alert", ["leased_until", "timer_at"], sqlite_where=there, postgresql_where=there
-    )
+    op.create_index("alert_timer", "alert", ["leased_until", "timer_at"], sqlite_where=there, postgresql_where=there)
 
 
 def downgrade() -> None:
