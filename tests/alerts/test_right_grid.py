@@ -103,8 +103,8 @@ class City:
             self.duties.append(Duty(DutyKind.STAND_IN, other, since=self.now, until=until, instead_of=who))
 
     def telephone(self) -> None:
-        ident = self.dice.choice(list(self.people))
-        self.dead ^= {ident}
+        """One more is dead, or alive again; a tenth of all at most."""
+        self.dead ^= {self.dice.choice(sorted(self.dead) if len(self.dead) > 25 else list(self.people))}
 
     def is_redrawn(self) -> None:
         number = self.dice.randrange(len(self.grids))
