@@ -1,6 +1,6 @@
 """Which cases have an open whistle, to list them without reading every case. Only adds: earlier builds leave it as it is.
 
-Revision ID: 0009
+Revision ID: 0008
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
