@@ -111,6 +111,9 @@ class Paper:
     def worst_at(self, grid: str, above: Level) -> list[Alert]:  # noqa: ARG002  (nothing else is open)
         return []
 
+    def bad_grids(self, at_least: Level) -> frozenset[str]:
+        return frozenset(a.place.grid for a in self._open() if a.level.rank >= at_least.rank)
+
     def open_about(self, subjects: Sequence[str]) -> list[Alert]:
         return [a for a in self._open() if not set(subjects).isdisjoint(a.subjects)]
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+import alerts
 from alerts.alert import Handling
+from alerts.paper import Paper
 from alerts.policy import load_policies
 from alerts.roster import Roster
 from alerts.what_if import HAPPENINGS, NEVER, Case, Expected, Happening, Impossible, Stage, differences, play
@@ -97,6 +101,16 @@ def test_it_decides_as_the_whole_path_does() -> None:
     told = [(e.at, e.what, e.why) for e in line.lines()]
     assert [(e.at, e.what, e.why) for e in answer.entries] == told
     assert answer.alert.handling is Handling.ACKNOWLEDGED
+
+
+def test_a_ledger_of_paper_has_whatever_the_deciding_code_asks_a_ledger_for() -> None:
+    """Nothing else holds it to the port: a question that is new there would be missing here."""
+    asked = set()
+    for module in ("conduct", "docket", "gate", "waking"):
+        text = (Path(alerts.__file__).parent / f"{module}.py").read_text(encoding="utf-8")
+        asked |= set(re.findall(r"(?:tx|_ledger)\.(?:quiet\.)?(\w+)", text))
+    assert {"save_all", "flaps", "due_escalations"} <= asked
+    assert not asked - set(dir(Paper))
 
 
 def test_what_is_not_expected_is_not_looked_at() -> None:
