@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 from alerts.ledger import open_ledger
 from alerts.ledger.facts import facts
 from alerts.ledger.migrate import HEAD
+from alerts.roster import Person
 from api.child import free_ports
 from api.command.verbs import app
 from api.doctor import disk as disks
@@ -242,6 +243,8 @@ def test_a_ledger_from_nothing_to_a_place(tmp_path: Path) -> None:
     opened = open_ledger(settings.ledger.address)
     assert "no place" in found()["ledger"].found
     opened.replace_place([Grid("g", "G", GridLevel.TOWNSHIP)], [], [])
+    assert [f.part for f in found().values() if not f.well] == ["catcher"], "nobody would be told of what no grid covers"
+    opened.replace_place([], [], [Person("p", "P", "+8610000000001", "catcher", "g")])
     opened.close()
     assert all(f.well for f in found().values()), found()
     with sqlite3.connect(file) as connection:

@@ -211,7 +211,7 @@ def test_a_call_that_became_a_case_is_an_open_request_and_nothing_of_its_caller_
 
 def test_a_case_that_is_over_is_closed(desk: Served) -> None:
     alert = call(desk, "c-1")
-    answer = desk.http.post(f"/api/v1/alerts/{alert.id}/void", json={"by": "x", "note": "no fire"})
+    answer = desk.http.post(f"/api/v1/alerts/{alert.id}/void", json={"by": "x", "note": "no fire", "approved_by": "y"})
     assert answer.status_code == 200, answer.text
     (one,) = listed(desk)
     assert (one["status"], one["status_notes"]) == ("closed", "已作废 Void")
