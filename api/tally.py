@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaTimeoutError
 
 from ingest import events
 from ingest.frames import Frame
 from ingest.settings import LogSettings
 from ingest.topics import Topic
 
+GIVES_WITHIN: Final = 15.0  # seconds
 EVENTS: Final = (Topic.SIGHTINGS, Topic.CALLS, Topic.PRESENCE)
 # Which consumer group of the worker has to be through with which topics.
 FOLLOWED: Final[dict[str, tuple[Topic, ...]]] = {
@@ -67,7 +70,10 @@ def _identity(value: bytes) -> bytes:
 
 
 async def everything(settings: LogSettings, topics: tuple[str, ...]) -> AsyncIterator[tuple[str, bytes]]:
-    """Every record that the topics hold now, as (topic, value)."""
+    """Every record that the topics hold now, as (topic, value).
+
+    Raises `KafkaTimeoutError` when the log does not give what it said it has: an embedded one that was started anew has forgotten it.
+    """
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.brokers, enable_auto_commit=False, auto_offset_reset="earliest"
     )
@@ -77,12 +83,17 @@ async def everything(settings: LogSettings, topics: tuple[str, ...]) -> AsyncIte
         consumer.assign(parts)
         ends = await consumer.end_offsets(parts)
         await consumer.seek_to_beginning(*parts)
-        waiting = {part for part, end in ends.items() if end > 0}
+        waiting, heard = {part for part, end in ends.items() if end > 0}, time.monotonic()
         while waiting:
             for part, records in (await consumer.getmany(*waiting, timeout_ms=200)).items():
+                heard = time.monotonic()
                 for record in records:
                     yield part.topic, record.value
             waiting = {part for part in waiting if await consumer.position(part) < ends[part]}
+            if time.monotonic() - heard > GIVES_WITHIN:
+                raise KafkaTimeoutError(
+                    f"{len(waiting)} partitions gave nothing for {GIVES_WITHIN:g} s; was the log started anew?"
+                )
     finally:
         await consumer.stop()
 
