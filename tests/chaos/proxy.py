@@ -115,7 +115,7 @@ class Proxies:
                 end.transport.abort()
 
     async def _pump(self, link: Link, part: str, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
+        try:
             while data := await source.read(CHUNK):
                 while (state := link.rule.of(part)) is State.HOLE:
                     if (
@@ -127,7 +127,10 @@ class Proxies:
                     await asyncio.sleep(0.3 + len(data) / 64_000)
                 sink.write(data)
                 await sink.drain()
-        sink.transport.abort()
+        except OSError:
+            return
+        finally:
+            sink.transport.abort()
 
 
 def owner(port: int, pids: Mapping[str, int]) -> str:
