@@ -24,6 +24,7 @@ from api.child import free_ports
 from api.command.verbs import app
 from api.rejects import Rejects
 from api.tally import everything
+from ingest.clock import Clock
 from ingest.dialects import hj212_frames as stations
 from ingest.events import Call, Mark, Reading, Rejected, Sighting, decode, encode
 from ingest.frames import Frame
@@ -35,13 +36,18 @@ from ingest.topics import Topic
 from streams.detectors.registry import Detectors
 from streams.rules import load_rules
 
-NOW = datetime.now(UTC)
+NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 OLD = NOW - timedelta(hours=2)
 GRIDS = (Grid("T", "一街道", GridLevel.TOWNSHIP), Grid("G", "一网格", GridLevel.GRID, "T"))
 STATION = stations.encode(
     "QN=20260301160000000;ST=22;CN=2011;PW=1;MN=M1;Flag=5;CP=&&DataTime=20260301160000;a34004-Rtd=35,a34004-Flag=N&&"
 )
 Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def _half_a_minute_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Clock, "now", lambda _: NOW + timedelta(seconds=30))
 
 
 def rejected(topic: str, raw: bytes | dict[str, Any], at: datetime = OLD, **over: Any) -> Rejected:
