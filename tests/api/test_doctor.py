@@ -243,7 +243,9 @@ def test_a_ledger_from_nothing_to_a_place(tmp_path: Path) -> None:
     opened = open_ledger(settings.ledger.address)
     assert "no place" in found()["ledger"].found
     opened.replace_place([Grid("g", "G", GridLevel.TOWNSHIP)], [], [])
-    assert [f.part for f in found().values() if not f.well] == ["catcher"], "nobody would be told of what no grid covers"
+    assert [f.part for f in found().values() if not f.well] == ["catcher"], (
+        "nobody would be told of what no grid covers"
+    )
     opened.replace_place([], [], [Person("p", "P", "+8610000000001", "catcher", "g")])
     opened.close()
     assert all(f.well for f in found().values()), found()
