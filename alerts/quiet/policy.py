@@ -9,11 +9,11 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from alerts.quiet.flapping import Limits
-from alerts.quiet.grouping import Timing
 from alerts.quiet.hours import Daytime, Hours, daytime
 from alerts.quiet.inhibition import Label, Rule, Side
 from alerts.quiet.terms import Lengths
 from alerts.quiet.verdict import QuietPolicy
+from alerts.quiet.waiting import Timing
 from streams.signal import Level
 
 _Seconds = Annotated[float, Field(strict=True, gt=0)]
@@ -51,8 +51,6 @@ class _Inhibit(_Table):
 
 class _Group(_Table):
     wait_s: Annotated[float, Field(strict=True, ge=0)]
-    interval_s: _Seconds = 300.0
-    repeat_s: _Seconds = 14400.0
 
 
 class _Hours(_Table):
@@ -106,10 +104,7 @@ class QuietTable(_Table):
             warn_before=timedelta(seconds=self.warn_before_s),
             life_safety=frozenset(self.life_safety),
         )
-        groups = {
-            level: Timing(*(timedelta(seconds=s) for s in (one.wait_s, one.interval_s, one.repeat_s)))
-            for level, one in self.groups.items()
-        }
+        groups = {level: Timing(timedelta(seconds=one.wait_s)) for level, one in self.groups.items()}
         people = {person: _daytime(text) for person, text in self.hours.people.items()}
         return QuietPolicy(
             lengths,

@@ -14,11 +14,11 @@ from types import MappingProxyType
 from alerts.quiet.bell import Bell
 from alerts.quiet.book import QuietBook
 from alerts.quiet.flapping import Flap, Limits, calm_at, flap_key
-from alerts.quiet.grouping import Timing
 from alerts.quiet.hours import Hours
 from alerts.quiet.hush import Hush, Quiet, Rehearsal
 from alerts.quiet.inhibition import Rule, inhibitor
 from alerts.quiet.terms import Lengths
+from alerts.quiet.waiting import Timing
 from streams.signal import Level
 
 

@@ -16,10 +16,10 @@ from alerts.metrics import response
 from alerts.policy import load_policies
 from alerts.quiet.bell import Matcher
 from alerts.quiet.drill import MARK
-from alerts.quiet.grouping import Timing
 from alerts.quiet.hours import Hours, daytime
 from alerts.quiet.hush import Quiet
 from alerts.quiet.terms import NotQuiet
+from alerts.quiet.waiting import Timing
 from alerts.timings import timings_of
 from ingest.events import Mark
 from streams.signal import Level

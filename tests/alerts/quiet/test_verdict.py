@@ -13,12 +13,12 @@ from alerts.quiet.bell import LIFE_SAFETY, Matcher
 from alerts.quiet.book import QuietBook
 from alerts.quiet.drill import Drill
 from alerts.quiet.flapping import Flap, Limits, calm_at
-from alerts.quiet.grouping import Timing
 from alerts.quiet.hours import daytime
 from alerts.quiet.hush import Hush, Quiet, Rehearsal
 from alerts.quiet.inhibition import Label, Rule, Side
 from alerts.quiet.maintenance import Window
 from alerts.quiet.verdict import Around, QuietPolicy, flap_keys, verdict
+from alerts.quiet.waiting import Timing
 from streams.signal import Level
 from tests.alerts.quiet.bells import HOUR, NOW, bell, silenced
 
