@@ -123,7 +123,8 @@ class Kafka:
         return ["java", *_JVM, *quiet, "-cp", f"{JARS}/*", *arguments]
 
     def _format(self, i: int, cluster: str) -> Popen[bytes]:
-        command = self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._file(i)))
+        # One word, because one id in 64 begins with "-", which would be read as an option of its own.
+        command = self._java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(self._file(i)))
         with self._said(i).open("ab") as out:
             return Popen(command, stdout=out, stderr=STDOUT)
 
