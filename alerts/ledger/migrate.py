@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 log = logging.getLogger(__name__)
 
-HEAD: Final = "0008"
+HEAD: Final = "0012"
 USABLE_FROM: Final = (
     "0001"  # the oldest build that can work with these tables; raised by a revision that takes something away
 )

@@ -1,0 +1,19 @@
+"""Who was sent where, and what was asked. Only adds: earlier builds leave it as it is.
+
+Revision ID: 0012
+"""
+
+from __future__ import annotations
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
