@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from alerts.duty import Duty
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Ledger
 from alerts.roster import Person
@@ -34,7 +35,10 @@ from ingest.settings import LogSettings
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY: Final = 0.2
-PlaceValues = tuple[Sequence[Grid], Sequence[Device], Sequence[Person]]
+PlaceValues = (
+    tuple[Sequence[Grid], Sequence[Device], Sequence[Person]]
+    | tuple[Sequence[Grid], Sequence[Device], Sequence[Person], Sequence[Duty]]
+)
 Progress = Callable[[str], None]
 
 

@@ -38,6 +38,7 @@ SID: Final = "ACdemo00000000000000000000000000000"
 LONGEST: Final = 120.0  # seconds after which a headless demo gives up
 FIRE_STARTS: Final = 2.0  # seconds after the simulator begins …
 FIRE_LASTS: Final = 26.0  # … and until somebody puts it out
+STALLS: Final = 12.0  # … and until a resident calls about what is left to whoever looks at the desk
 UNSETTLED: Final = (NoticeState.QUEUED, NoticeState.SENDING, NoticeState.SENT)  # every channel of a demo sends receipts
 
 
@@ -52,8 +53,8 @@ class Until(StrEnum):
 class Show:
     """One demo: the stack, the telephones, the simulator and the crew, and what to wait for."""
 
-    def __init__(self, seed: int, data: Path, port: int, say: Callable[[str], None]) -> None:
-        self.seed, self.data, self._say = seed, data, say
+    def __init__(self, seed: int, data: Path, port: int, say: Callable[[str], None], *, stalls: bool = False) -> None:
+        self.seed, self.data, self._say, self._stalls = seed, data, say, stalls
         self.county: County = county(seed)
         self.port = port or free_ports(1)[0]
         self.begun = time.monotonic()
@@ -83,12 +84,13 @@ class Show:
                 },
             },
         }
-        place = (self.county.grids, (*self.county.devices,), self.county.people)
+        place = (self.county.grids, self.county.devices, self.county.people, self.county.duties)
         plan = Plan(parts=("gateway", "worker", "api"), place=place, overrides=overrides)
         self.stack = room.enter_context(Stack(self.data, plan, progress=lambda part: self._say(f"starting {part} …")))
         room.enter_context(Crew(self.stack.api_url))
         fire = fire_of(self.county, self.seed, starts_at=FIRE_STARTS, lasts=FIRE_LASTS)
-        self.simulator = Simulator(self.county, self.seed, self.stack.settings.mqtt, fire=fire)
+        stalls_at = STALLS if self._stalls else None
+        self.simulator = Simulator(self.county, self.seed, self.stack.settings.mqtt, fire=fire, stalls_at=stalls_at)
         room.enter_context(self.simulator)
 
     def watch(self, done: Callable[[Ledger], bool], halt: threading.Event) -> bool:
@@ -156,7 +158,7 @@ def demo(
             folder = data or Path(
                 room.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-demo-", ignore_cleanup_errors=True))
             )
-            show = Show(seed, folder, port, lambda line: console.print(f"[dim]{line}[/dim]"))
+            show = Show(seed, folder, port, lambda line: console.print(f"[dim]{line}[/dim]"), stalls=not headless)
             show.start(room)
             if not headless:
                 console.print(f"\n[bold]打开 / open  {show.stack.api_url}[/bold]    Ctrl-C ends it\n")

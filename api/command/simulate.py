@@ -61,6 +61,6 @@ def simulate(
 def _enrol(ledger_url: str, place: County) -> None:
     ledger = open_ledger(ledger_url)
     try:
-        ledger.replace_place(place.grids, place.devices, place.people)
+        ledger.replace_place(place.grids, place.devices, place.people, place.duties)
     finally:
         ledger.close()

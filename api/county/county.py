@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from alerts.roster import Person
+from alerts.duty import Duty, DutyKind
+from alerts.roster import Part, Person
 from ingest.events import Point
 from ingest.registry import Device, Grid, GridLevel, Registry
 
@@ -49,6 +50,7 @@ class County:
     seed: int
     registry: Registry
     people: tuple[Person, ...]
+    duties: tuple[Duty, ...] = ()
 
     @property
     def grids(self) -> tuple[Grid, ...]:
@@ -67,7 +69,8 @@ def county(seed: int = 1) -> County:
     """The county of a seed: 5 townships, 10 villages, 40 grids (4 cut into micro-grids), 400 devices, two cameras.
 
     The grids tile the county without gap or overlap. Every device stands inside the polygon of its grid. Every place
-    has its people, but two grids are vacant.
+    has its people, but two grids are vacant. The county's duty officers take turns by day and by night, three departments have
+    people, and in the first township a deputy stands in for the duty officer, who is on leave.
     """
     luck = random.Random(f"county {seed}")
     lattice = _lattice(luck)
@@ -78,7 +81,9 @@ def county(seed: int = 1) -> County:
     devices = tuple(_devices(grids, micro, luck))
     vacant = {g.code for g in luck.sample([g for g in grids if g not in cut], _VACANT)}
     registry = Registry.of((*tree, *micro), (*devices, *_cameras(grids, devices, vacant, luck)), version=1)
-    return County(seed, registry, tuple(_people((*tree, *micro), vacant, luck)))
+    people = tuple(_people((*tree, *micro), vacant, luck))
+    further = tuple(_further(len(people), luck))
+    return County(seed, registry, (*people, *further), tuple(_duties()))
 
 
 _Lattice = dict[tuple[int, int], tuple[float, float]]
@@ -188,6 +193,30 @@ def _people(grids: tuple[Grid, ...], vacant: set[str], luck: random.Random) -> I
             number += 1
             name = luck.choice(_SURNAMES) + luck.choice(_GIVEN)
             yield Person(f"p-{grid.code}-{order}", name, fictitious(number), role, grid.code, order)
+
+
+_NIGHT, _ON_LEAVE, _DEPUTY = f"p-{COUNTY}-night", f"p-{COUNTY}001-0", f"p-{COUNTY}001-b"
+_FURTHER: Final = (  # id, post, grid, order, part: the night officer, a deputy, and people of the departments a whistle calls
+    (_NIGHT, "duty_officer", COUNTY, 0, Part.MAIN),
+    (_DEPUTY, "duty_officer", f"{COUNTY}001", 1, Part.DEPUTY),
+    (f"p-{COUNTY}-fire", "fire_rescue", COUNTY, 10, Part.DEPUTY),
+    (f"p-{COUNTY}-city", "city_management", COUNTY, 11, Part.DEPUTY),
+    (f"p-{COUNTY}-market", "market_supervision", COUNTY, 12, Part.DEPUTY),
+)
+
+
+def _further(known: int, luck: random.Random) -> Iterator[Person]:
+    for number, (ident, role, grid, order, part) in enumerate(_FURTHER, start=known + 1):
+        name = luck.choice(_SURNAMES) + luck.choice(_GIVEN)
+        yield Person(ident, name, fictitious(number), role, grid, order, part=part)
+
+
+def _duties() -> Iterator[Duty]:
+    """By day and by night somebody has duty in the county; the first township's officer is on leave, and the deputy stands in."""
+    yield Duty(DutyKind.SHIFT, f"p-{COUNTY}-0", start=8 * 60, end=20 * 60)
+    yield Duty(DutyKind.SHIFT, _NIGHT, start=20 * 60, end=8 * 60)
+    yield Duty(DutyKind.ABSENT, _ON_LEAVE)
+    yield Duty(DutyKind.STAND_IN, _DEPUTY, instead_of=_ON_LEAVE)
 
 
 def fictitious(number: int) -> str:

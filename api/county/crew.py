@@ -1,6 +1,7 @@
-"""The crew of a drill: after somebody has answered, they go, look, handle and report, over the same API an operator uses.
+"""The fire crew of a demo: after somebody has answered, they go, look, handle and report, over the same API an operator uses.
 
-It presses no acknowledgement itself: that is the telephone's business. Times are seconds of the crew's own pace.
+It presses no acknowledgement itself: that is the telephone's business. Matters that are no fire are left to whoever sits at the desk,
+and so is a fire whose next step is refused, until it is possible. Times are seconds of the crew's own pace.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ NEXT: Final[dict[str, tuple[str, float, str]]] = {
 OPERATOR: Final = "值班员"
 CHECKER: Final = "核查员"  # never whoever handled it
 POLL: Final = 0.1
+KIND: Final = "fire"
 
 
 class Crew:
-    """Follows every open alert from its acknowledgement to its end."""
+    """Follows every open fire from its acknowledgement to its end."""
 
     def __init__(self, api_url: str, *, pace: float = 1.0) -> None:
         self._url = api_url
@@ -49,7 +51,7 @@ class Crew:
             while not self._halt.wait(POLL):
                 try:
                     for alert in (
-                        client.get("/api/v1/alerts", params={"open": "true", "limit": 50})
+                        client.get("/api/v1/alerts", params={"open": "true", "kind": KIND, "limit": 50})
                         .raise_for_status()
                         .json()["alerts"]
                     ):
@@ -72,10 +74,13 @@ class Crew:
             for caller in alert["owed"] if verb == "close" else ():
                 self._say(client, alert, "call-back", {"by": by, "call": caller["call"], "note": "已告知结果"})
             self._say(client, alert, verb, {"by": by, **({"note": "founded"} if verb == "close" else {})})
+            self._due.pop(alert["id"])  # what was refused is tried again after as long
 
     @staticmethod
     def _say(client: httpx.Client, alert: dict[str, Any], verb: str, body: dict[str, Any]) -> None:
-        client.post(f"/api/v1/alerts/{alert['id']}/{verb}", json=body).raise_for_status()
+        said = client.post(f"/api/v1/alerts/{alert['id']}/{verb}", json=body)
+        if said.status_code != httpx.codes.CONFLICT:  # not possible just now: a whistle is open, or somebody was faster
+            said.raise_for_status()
 
     @staticmethod
     def _who_answered(client: httpx.Client, ident: str) -> str:

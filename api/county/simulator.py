@@ -44,10 +44,11 @@ class Simulator:
         clock: Clock | None = None,
         fire: Fire | None = None,
         calm: bool = False,
+        stalls_at: float | None = None,
     ) -> None:
-        """Without a `fire` of its own the county has the one of its seed, or none when it is `calm`."""
+        """Without a `fire` of its own the county has the one of its seed, or none when it is `calm`. `stalls_at`: see `story`."""
         self.fire = None if calm else fire or fire_of(county, seed)
-        self._story = story(county, seed, fire=self.fire)
+        self._story = story(county, seed, fire=self.fire, stalls_at=stalls_at)
         self._clock = clock or Clock()
         self._publisher = Publisher(mqtt, f"tocsin-county-{county.seed}-{seed}")
         self._stop = threading.Event()

@@ -87,11 +87,19 @@ def fire_of(county: County, seed: int, *, starts_at: float = 6.0, lasts: float =
     return Fire(camera.grid, camera, smoke[:2], heat, starts_at, starts_at + lasts)
 
 
-def story(county: County, seed: int, *, until: float = math.inf, fire: Fire | None = None) -> Iterator[Message]:
-    """Every message from 0 to `until` seconds, in order of time. Without a `fire` the county stays calm."""
+def story(
+    county: County, seed: int, *, until: float = math.inf, fire: Fire | None = None, stalls_at: float | None = None
+) -> Iterator[Message]:
+    """Every message from 0 to `until` seconds, in order of time. Without a `fire` the county stays calm.
+
+    At `stalls_at` a resident reports a flooded street whose drains are under market stalls: a matter for several departments, which nobody
+    in the county settles by themselves.
+    """
     lines = [_arrivals(county), _background(county, seed, until, fire)]
     if fire is not None:
         lines += [_detectors(fire, seed), _camera(fire), _caller(county, fire, seed)]
+    if stalls_at is not None:
+        lines.append(iter([_stalls(county, seed, stalls_at)]))
     for message in heapq.merge(*lines):
         if message.offset > until:
             return
@@ -196,3 +204,23 @@ def _caller(county: County, fire: Fire, seed: int) -> Iterator[Message]:
         "channel": "phone",
     }
     yield Message(fire.starts_at + 7.4, f"tocsin/{HOTLINE}/call", body)
+
+
+def _stalls(county: County, seed: int, offset: float) -> Message:
+    """A call about one of the first township's grids, so that its duty officer's deputy has it next."""
+    luck = random.Random(f"stalls {seed}")
+    staffed = {person.grid for person in county.people}
+    water = luck.choice([d for d in county.of_kind("water") if d.grid in staffed and d.gateway == "gw-001"])
+    point = water.point or Point(0, 0)
+    body = {
+        "id": f"call-{county.seed}-{seed}-stalls",
+        "text": "夜市摊位占道经营，压住了排水口，门口一片被淹，车都过不去。",
+        "category": "市容环境",
+        "address": f"{county.registry.grids[water.grid].name}夜市街",
+        "lat": point.lat,
+        "lon": point.lon,
+        "datum": "wgs84",
+        "caller": fictitious(9000 + luck.randrange(1000)),
+        "channel": "phone",
+    }
+    return Message(offset, f"tocsin/{HOTLINE}/call", body)

@@ -44,7 +44,7 @@ def list_grids(
                 "township": registry.township_of(grid.code),
                 "worst": worst.get(grid.code, ""),
                 "open": counts.get(grid.code, 0),
-                "people": [{"name": p.name, "role": p.role} for p in roster.at(grid.code)],
+                "people": [{"id": p.id, "name": p.name, "role": p.role} for p in roster.at(grid.code)],
             },
         }
         for grid in registry.grids.values()

@@ -38,12 +38,22 @@ T = TypeVar("T")
 Ident = Annotated[str, Path(max_length=64, description="Id of the silence, window or drill")]
 
 
+class LimitsRow(TypedDict):
+    """How long each may last, in seconds: a silence by its author alone, one that somebody approved, a drill, a recurring window."""
+
+    silence_s: float
+    approved_s: float
+    drill_s: float
+    recurring_s: float
+
+
 class QuietRow(TypedDict):
-    """Everything that keeps bells shut."""
+    """Everything that keeps bells shut, and how long it may."""
 
     silences: list[SilenceRow]
     maintenance: list[WindowRow]
     drills: list[DrillRow]
+    limits: LimitsRow
 
 
 class PreviewRow(TypedDict):
@@ -89,6 +99,12 @@ def list_quiet(
             silences=[silence_row(one, lengths, now) for one in book.silences],
             maintenance=[window_row(one, now) for one in book.windows],
             drills=[drill_row(one, now) for one in book.drills],
+            limits=LimitsRow(
+                silence_s=lengths.longest.total_seconds(),
+                approved_s=lengths.longest_approved.total_seconds(),
+                drill_s=lengths.longest_drill.total_seconds(),
+                recurring_s=lengths.longest_recurring.total_seconds(),
+            ),
         )
     )
 

@@ -110,10 +110,13 @@ class MatterRow(TypedDict):
 
 
 class MattersRow(TypedDict):
-    """What the policy lists."""
+    """What the policy lists, and the times of a matter that it does not, in seconds: to name units, to attend, to the joint deadline."""
 
     matters: list[MatterRow]
     departments: list[DepartmentRow]
+    name_s: float
+    attend_s: float
+    deadline_s: float
 
 
 def whistle_row(alert: Alert, whistle: Whistle, registry: Registry, now: datetime) -> WhistleRow:
@@ -171,6 +174,9 @@ def matters_row(plan: WhistlePolicy) -> MattersRow:
             for m in plan.matters.values()
         ],
         departments=[DepartmentRow(id=unit.id, name=unit.name) for unit in plan.departments.values()],
+        name_s=plan.name_s,
+        attend_s=plan.attend_s,
+        deadline_s=plan.deadline_s,
     )
 
 

@@ -10,9 +10,13 @@ from datetime import UTC, datetime
 import pytest
 import shapely
 
+from alerts.policy import load_policies
+from alerts.roster import Part, Roster
+from api.command.demo import POLICIES
 from api.county.county import COUNTY, HOTLINE, county
 from api.county.story import fire_of, story
 from ingest.registry import GridLevel
+from streams.signal import Level
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 SEEDS = (1, 7, 12345)
@@ -98,7 +102,47 @@ def test_telephone_numbers_are_impossible_and_nobody_shares_one(place):
 
 def test_people_have_one_id_each_and_the_county_has_a_catcher(place):
     assert len({p.id for p in place.people}) == len(place.people)
-    assert [p.role for p in place.people if p.grid == COUNTY] == ["duty_officer", "catcher"]
+    at_the_county = [p.role for p in place.people if p.grid == COUNTY]
+    assert at_the_county[:3] == ["duty_officer", "catcher", "duty_officer"]
+
+
+@pytest.mark.parametrize("hour", range(0, 24, 4))
+def test_somebody_has_duty_in_the_county_by_day_and_by_night_and_a_deputy_stands_in(place, hour):
+    roster, now = Roster.of(place.people, place.duties), START.replace(hour=hour)
+    officers = [p for p in roster.on_duty(COUNTY, now) if p.role == "duty_officer"]
+    assert len(officers) == 1
+    assert roster.on_duty(COUNTY, now)[0] == officers[0]
+    (deputy,) = roster.on_duty(f"{COUNTY}001", now)
+    assert deputy.part is Part.DEPUTY
+
+
+def test_every_department_that_a_whistle_of_the_demo_calls_has_somebody(place):
+    whistle = load_policies(POLICIES).whistle
+    roles = {p.role for p in place.people}
+    assert whistle.departments
+    assert all(set(unit.roles) & roles for unit in whistle.departments.values())
+
+
+@pytest.mark.parametrize(
+    ("claim", "kind", "level", "origins", "expected"),
+    [
+        ("a fire has a clock to its end", "fire", Level.RED, ("sensor",), {"accept", "close"}),
+        ("a call is to be answered as well", "flood", Level.YELLOW, ("hotline",), {"contact", "accept", "close"}),
+        ("equipment has none to its end", "battery", Level.BLUE, ("sensor",), {"accept"}),
+    ],
+)
+def test_the_demo_has_clocks(claim, kind, level, origins, expected):
+    policy = load_policies(POLICIES).policy(kind)
+    assert {clock.name for clock in policy.clocks.clocks(kind, level, origins)} == expected, claim
+
+
+def test_a_resident_calls_about_what_nobody_in_the_county_settles(place):
+    called = [m for m in story(place, place.seed, until=20, stalls_at=12.0) if m.topic == f"tocsin/{HOTLINE}/call"]
+    (call,) = called
+    (grid,) = [g for g in place.grids if call.body["address"] == f"{g.name}夜市街"]
+    assert place.registry.township_of(grid.code) == f"{COUNTY}001"
+    assert shape(grid).contains(shapely.Point(call.body["lon"], call.body["lat"]))
+    assert not [m for m in story(place, place.seed, until=20) if m.topic == f"tocsin/{HOTLINE}/call"]
 
 
 def test_the_story_is_told_in_order_of_time():
