@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import orjson
 
+from ingest.orders import Order, of_plain
 from ingest.sequence import Numbered
 
 SCHEMA: Final = 1
@@ -153,11 +154,45 @@ class Call:
     place: Place = Place()
     gateway: str = ""
     marks: Mark = Mark.NONE
+    order: Order | None = None  # when it came as a work order
 
     def __post_init__(self) -> None:
         _ident("ident", self.ident)
         if len(self.text) > 4000:
             raise InvalidEvent(f"a call's text is at most 4000 characters, got {len(self.text)}")
+        _aware("observed_at", self.observed_at)
+        _aware("received_at", self.received_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Somebody saw something and reported it: a grid worker on patrol, or a resident. Number and pictures do not travel (law 14).
+
+    `kind` is what the reporter chose, `reporter` the worker's id on the roster, and `told` how whoever reported learns the result.
+    """
+
+    ident: str
+    origin: str  # patrol or resident
+    kind: str
+    text: str
+    observed_at: datetime
+    received_at: datetime
+    address: str = ""
+    reporter: str = ""
+    told: str = ""  # notice: over the reporter's own channels; desk: somebody calls back; page: the reporter looks
+    pictures: int = 0
+    place: Place = Place()
+    marks: Mark = Mark.NONE
+
+    def __post_init__(self) -> None:
+        _ident("ident", self.ident)
+        _ident("kind", self.kind, 48)
+        if self.origin not in {"patrol", "resident"}:
+            raise InvalidEvent(f"a report's origin is patrol or resident, got {self.origin[:40]!r}")
+        if self.origin == "patrol" and not self.reporter:
+            raise InvalidEvent("a report from a patrol names who reported it")
+        if len(self.text) > 4000:
+            raise InvalidEvent(f"a report's text is at most 4000 characters, got {len(self.text)}")
         _aware("observed_at", self.observed_at)
         _aware("received_at", self.received_at)
 
@@ -240,12 +275,18 @@ class Rejected:
         _aware("at", self.at)
 
 
-Event = Sighting | Call | Presence | Lapse | Rejected
+Event = Sighting | Call | Report | Presence | Lapse | Rejected
 _KINDS: Final[dict[str, type[Any]]] = {
-    c.__name__.lower(): c for c in (Sighting, Call, Presence, Lapse, Rejected, Reading)
+    c.__name__.lower(): c for c in (Sighting, Call, Report, Presence, Lapse, Rejected, Reading)
 }
 _TIMES: Final = frozenset({"observed_at", "received_at", "at", "since"})
-_READ: Final[dict[str, Any]] = {"marks": Mark, "standing": Standing, "loss": Loss, "raw": bytes.fromhex}
+_READ: Final[dict[str, Any]] = {
+    "marks": Mark,
+    "standing": Standing,
+    "loss": Loss,
+    "raw": bytes.fromhex,
+    "order": of_plain,
+}
 
 
 def encode(event: Event | Reading) -> bytes:

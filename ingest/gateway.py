@@ -17,6 +17,7 @@ from ingest.dialects.claims import Claim, Dialect, Fault, Measured, Reason, Seen
 from ingest.dialects.observation import Decoding, Message, Verdict
 from ingest.dialects.settling import settle
 from ingest.events import Call, Decoded, Event, InvalidEvent, Mark, Place, Point, Presence, Reading, Rejected, Sighting
+from ingest.orders import platform_of
 from ingest.registry import Device, Registry
 from ingest.sequence import Numbered
 from ingest.settings import GatewaySettings
@@ -95,10 +96,13 @@ class Gateway:
         replies = ((decoding.reply_topic, decoding.reply),) if decoding.reply and decoding.reply_topic else ()
         if decoding.verdict is Verdict.REJECTED:
             reason, _, detail = decoding.reason.partition(": ")
-            claims: tuple[Claim, ...] = (Fault(Reason(reason), detail),)
+            claims: Iterable[Claim] = (Fault(Reason(reason), detail),)
         else:
             ahead = timedelta(seconds=self.settings.ahead_limit)
-            claims = claims_of([settle(one, message, ahead) for one in decoding.observations])
+            claims = [
+                _from_platform(claim, message.topic)
+                for claim in claims_of([settle(one, message, ahead) for one in decoding.observations])
+            ]
         source = name or message.topic.partition("/")[0][:128] or message.peer
         return replace(self._placed(claims, message, source), replies=replies)
 
@@ -190,7 +194,7 @@ class Gateway:
             marks |= Mark.NONE if place.grid else Mark.UNPLACED
             return Call(
                 claim.ident, claim.text, observed_at, received_at, claim.category, claim.channel, claim.address,
-                token, masked, place, claim.gateway, marks,
+                token, masked, place, claim.gateway, marks, claim.order,
             )  # fmt: skip
         if isinstance(claim, Seen):
             stand = self.stand(claim.camera, claim.gateway, claim.point, observed_at)
@@ -218,3 +222,10 @@ class Gateway:
             fault.reason, raw, message.topic[:1024], message.received_at, source, detail,
             message.retained, message.content_type[:200],
         )  # fmt: skip
+
+
+def _from_platform(claim: Claim, topic: str) -> Claim:
+    """A work order belongs to the platform whose topic or door it came by, whatever family of field names it has."""
+    if not isinstance(claim, Spoken) or claim.order is None:
+        return claim
+    return replace(claim, order=replace(claim.order, platform=platform_of(topic, claim.order.platform)))

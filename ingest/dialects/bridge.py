@@ -16,6 +16,7 @@ from ingest.dialects.native import is_metric, mask
 from ingest.dialects.observation import Attribute, Attributes, Kind, Quality
 from ingest.dialects.settling import Settled
 from ingest.events import Mark, Point, Standing
+from ingest.orders import order_of
 
 # What an observation without a metric of its own is called.
 _NAMES: Final = {
@@ -30,8 +31,6 @@ _STANDS: Final = {Kind.ONLINE: Standing.ONLINE, Kind.HEARTBEAT: Standing.ONLINE,
 _SINGLE: Final = frozenset({*_STANDS, Kind.SIGHTING, Kind.CALL, Kind.ORDER})  # what becomes a claim of its own
 _NO_READING: Final = _SINGLE | {Kind.REGISTER}
 _LONGEST: Final = 4000
-# An order in one of these states is over with its unit: it is no call any more.
-_DONE: Final = frozenset({"closed", "handled", "visited", "pending_visit", "pending_close", "rejected", "replied"})
 
 
 def claims(settled: Sequence[Settled]) -> tuple[Claim, ...]:
@@ -94,14 +93,16 @@ def _single(one: Settled) -> Iterator[Claim]:
                 ended=about.get("ended") is True, marks=marks,
             )  # fmt: skip
         case Kind.CALL | Kind.ORDER:
-            if said.value not in _DONE:
-                yield _spoken(one)
+            yield _spoken(one)
         case _:
             return
 
 
 def _spoken(one: Settled) -> Spoken:
-    """The matter as a call: its order's number makes it the same one, however often and in whatever state it comes."""
+    """The matter as a call: its order's number makes it the same one, however often and in whatever state it comes.
+
+    Every state of an order is one, also the last: whether there is anything left to do about it is for whoever has the case.
+    """
     said, about = one.observation, one.observation.attributes
     title, content = (
         _first(about, "title"),
@@ -113,6 +114,8 @@ def _spoken(one: Settled) -> Spoken:
         category=_first(about, "category", "category_3", "category_2", "category_1", "appeal_type", "service_name", "service_code")[:200],
         channel=_first(about, "channel", "source_channel")[:64] or "phone",
         address=_first(about, "address", "address_string")[:500], caller=said.caller[:64], marks=one.marks,
+        order=order_of(said.device, _text(said.value), one.observed_at, printable(said.gateway), about)
+        if said.kind is Kind.ORDER else None,
     )  # fmt: skip
 
 

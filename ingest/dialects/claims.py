@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 import orjson
 
 from ingest.events import Mark, Point, Standing
+from ingest.orders import Order
 from ingest.sequence import Numbered
 
 LARGEST: Final = 64 * 1024
@@ -94,6 +95,7 @@ class Spoken:
     address: str = ""
     caller: str = ""
     marks: Mark = Mark.NONE
+    order: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)
