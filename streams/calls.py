@@ -2,7 +2,8 @@
 
 A word counts where its clause says that it is so: not after a negation ("没有着火") or a condition ("如果起火"), not before a hedge
 ("火灾隐患"), not in a phrase that only contains it ("fire hydrant"), and not at all in a call about a drill. Where it is uncertain
-("可能着火了", "might be on fire") it counts: a call too many costs a look. Calls without such a word are counted and say nothing.
+("可能着火了", "might be on fire") it counts: a call too many costs a look. Calls without such a word are counted and say nothing;
+a work order is a case also without one (`streams.orders`).
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from typing import Final
 
 from pydantic import Field, ValidationError
 
-from ingest.events import Call
+from ingest.events import Call, Mark
+from ingest.orders import Order
 from streams.detectors.pack import pack, unpack
+from streams.orders import OrderRules, load_orders, signal_of
 from streams.rules import InvalidRules, Name, Section
 from streams.signal import Level, Origin, Signal, signal_key
 
@@ -112,13 +115,16 @@ class Listener:
 class Calls:
     """The hotline's calls of one partition. Nothing is awaited, so there are no timers; what is kept are counts."""
 
-    def __init__(self, keywords: Keywords) -> None:
-        self._listener = Listener(keywords)
+    def __init__(self, keywords: Keywords, orders: OrderRules | None = None) -> None:
+        self.listener = Listener(keywords)
+        self.orders = orders or load_orders()
         self.counts: Counter[str] = Counter()
 
     def update(self, event: Call) -> list[Signal]:
         """One call. A repeat gives the same signal with the same key. Muted calls say nothing."""
-        heard = None if event.marks.mutes else self._listener.hear(f"{event.category}。{event.text}")
+        if event.order is not None:
+            return self._order(event, event.order)
+        heard = None if event.marks.mutes else self.listener.hear(f"{event.category}。{event.text}")
         self.counts[heard[0].kind if heard else ""] += 1
         if heard is None:
             return []
@@ -129,6 +135,17 @@ class Calls:
             event.observed_at, event.received_at, event.received_at, event.place,
             text="hotline_call", marks=event.marks, evidence={"word": word, "channel": event.channel, "address": event.address},
         )]  # fmt: skip
+
+    def _order(self, event: Call, order: Order) -> list[Signal]:
+        """One state of a work order. Tests, what a broker kept and another county's orders say nothing; late is what most orders are."""
+        if (event.marks & ~Mark.LATE).mutes or not self.orders.ours(order):
+            self.counts[""] += 1
+            return []
+        heard = None if order.done else self.listener.hear(f"{event.category}。{event.text}")
+        emergency = (heard[0].kind, heard[0].level, heard[1]) if heard else None
+        said = signal_of(event, order, self.orders, emergency, RULE)
+        self.counts[said.kind] += 1
+        return [said]
 
     def due_at(self) -> datetime | None:
         """Never: a call is heard at once."""
