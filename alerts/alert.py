@@ -73,11 +73,19 @@ class Reason(StrEnum):
     INSTRUCTION = "instruction"
     SUPERVISE = "supervise"  # 督办: a service clock is about to run out, or has
     WHISTLE = "whistle"  # 吹哨报到: a unit is called to a case, and what follows from it
+    CHECK_IN = "check_in"  # 报平安: whoever is alone at the scene is asked for a word
+    NO_WORD = "no_word"  # none has come, says the notice to the level above …
+    WORD = "word"  # … and then one has
+    REPORTED = "reported"  # what became of it, to the grid worker who reported it
+
+
+AFTERWARDS: Final = frozenset({Reason.RESOLVED, Reason.REPORTED})  # said when a case is over: they begin nothing
 
 
 class NoticeState(StrEnum):
     """A notice on its way. Moves are monotone: `rank` never falls, so late and repeated receipts change nothing."""
 
+    HELD = "held"  # waits for its group or its receiver's budget, or travels in the message named by `Notice.carrier`
     QUEUED = "queued"
     SENDING = "sending"
     SENT = "sent"
@@ -176,3 +184,6 @@ class Notice:
     sent_at: datetime | None = None
     delivered_at: datetime | None = None
     finished_at: datetime | None = None
+    bundle: str = ""  # the key of the group it is told with (`alerts.quiet.grouping`)
+    carrier: str = ""  # the key of the notice that speaks for it
+    turn: int = 1  # among those of one level the lower goes first (`alerts.quiet.budgets.turn`)

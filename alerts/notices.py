@@ -23,12 +23,13 @@ LOG: Final = "log"
 VOICE: Final = "voice"
 
 _N = NoticeState
-WAITING: Final = frozenset({_N.QUEUED, _N.SENDING})  # what has not left yet, as far as is known
+WAITING: Final = frozenset({_N.HELD, _N.QUEUED, _N.SENDING})  # what has not left yet, as far as is known
 _TOLD: Final = frozenset({_N.SENT, _N.DELIVERED, _N.ANSWERED})
 
 # How a notice may move. A receipt that comes late or twice finds no row here and changes nothing; one that proves that a notice was
 # on the wire already when it was cancelled or given up is the truth, and is taken.
 MOVES: Final[Mapping[NoticeState, frozenset[NoticeState]]] = MappingProxyType({
+    _N.HELD: frozenset({_N.QUEUED, _N.SENT, _N.DELIVERED, _N.ANSWERED, _N.FAILED, _N.CANCELLED}),
     _N.QUEUED: frozenset({_N.SENDING, _N.SENT, _N.DELIVERED, _N.ANSWERED, _N.FAILED, _N.CANCELLED}),
     _N.SENDING: frozenset({_N.SENT, _N.DELIVERED, _N.ANSWERED, _N.FAILED, _N.CANCELLED}),
     _N.SENT: frozenset({_N.DELIVERED, _N.ANSWERED, _N.FAILED}),
@@ -43,7 +44,7 @@ MOVES: Final[Mapping[NoticeState, frozenset[NoticeState]]] = MappingProxyType({
 class Telling:
     """Why and where in the chain somebody is told. `episode` tells one opening of the bell from the next.
 
-    `clock` and `stroke` say what a supervising level is told of.
+    `clock` and `stroke` say what a supervising level is told of, `who` of whom.
     """
 
     reason: Reason
@@ -52,6 +53,7 @@ class Telling:
     clock: str = ""
     stroke: str = ""
     whistle: Tell | None = None
+    who: str = ""
 
 
 def waiting(notice: Notice) -> bool:
@@ -78,7 +80,7 @@ def moved(
         error=error or ("" if sent else notice.error),
         sent_at=notice.sent_at or (now if sent else None),
         delivered_at=notice.delivered_at or (now if state in {_N.DELIVERED, _N.ANSWERED} else None),
-        finished_at=now if state not in {_N.SENDING, _N.SENT} else None,
+        finished_at=now if state not in {_N.QUEUED, _N.SENDING, _N.SENT} else None,
     )
 
 
@@ -145,6 +147,7 @@ def compose(words: Words, language: str, channel: str, telling: Telling, alert: 
         outcome=words.text(language, "outcome", alert.handling),
         clock=words.text(language, "clock", telling.clock),
         stroke=words.text(language, "stroke", telling.stroke),
+        who=telling.who or words.text(language, "place", "nobody"),
     )
 
 

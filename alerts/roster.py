@@ -36,6 +36,7 @@ class Person:
     channels: tuple[str, ...] = ()  # the person's own order of channels; empty means the chain's
     language: str = "zh"
     part: Part = Part.MAIN
+    quiet: str = ""  # times of day in which yellow and blue wait, such as 22:00-07:00; "-" is none; empty leaves it to the policy
 
     def __repr__(self) -> str:
         return f"Person({self.id!r}, {self.role!r}, {self.grid!r}, phone={masked(self.phone)!r})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+import alerts.ledger.bundle_tables
 import alerts.ledger.instruction_tables
 import alerts.ledger.quiet_tables  # noqa: F401  # so that `metadata` knows them
 from alerts.ledger.tables import metadata

@@ -10,6 +10,8 @@ from typing import Protocol
 
 from alerts.alert import Alert, Entry, Notice
 from alerts.duty import Duty
+from alerts.bundles import Lane
+from alerts.ledger.bundle_port import WritesBundles
 from alerts.ledger.instruction_port import Instructions, WritesInstructions
 from alerts.ledger.quiet_port import ReadsQuiet, WritesQuiet
 from alerts.roster import Person, Roster
@@ -96,6 +98,10 @@ class Transaction(Protocol):
         """Append entries without touching an alert."""
 
     @property
+    def bundles(self) -> WritesBundles:
+        """Held notices and the groups they belong to."""
+
+    @property
     def instructions(self) -> WritesInstructions:
         """Downward instructions."""
 
@@ -147,7 +153,7 @@ class Ledger(Protocol):
     def lease_notices(
         self, now: datetime, *, limit: int, lease: timedelta, at_least: Level = Level.BLUE
     ) -> list[Notice]:
-        """Queued notices that are due, worst level first, then oldest: each handed to one caller for `lease`.
+        """Queued notices that are due, worst level first, then by turn, then oldest: each handed to one caller for `lease`.
 
         Only those of at least a level. They are `sending` from now on, and every handing out adds one to `attempts`. A
         notice whose lease ran out (its sender died) is handed out again.
@@ -159,8 +165,11 @@ class Ledger(Protocol):
         Saving the alert ends its lease.
         """
 
+    def due_lanes(self, now: datetime, *, limit: int) -> list[Lane]:
+        """For whom something that is held falls due, or a group is to be told again: a cheap question to ask often."""
+
     def next_due(self) -> datetime | None:
-        """When the next escalation, timer or notice falls due, to sleep until then."""
+        """When the next escalation, timer or notice, held ones too, falls due, to sleep until then."""
 
     def registry(self) -> Registry: ...
     def roster(self) -> Roster: ...

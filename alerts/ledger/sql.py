@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, 
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.duty import Duty
-from alerts.ledger import canaries, place, tables, unknown, whistle
+from alerts.bundles import Lane
+from alerts.ledger import bundles, canaries, place, tables, unknown, whistle
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.engine import Database, plain_errors
 from alerts.ledger.instructions import SqlInstructions
@@ -111,7 +112,7 @@ class SqlLedger:
         wanted = (
             select(tables.outbox)
             .where(waiting, due, _O.rank >= at_least.rank)
-            .order_by(_O.rank.desc(), _O.created_at, _O.key)
+            .order_by(_O.rank.desc(), _O.turn, _O.created_at, _O.key)
             .limit(limit)
         )
         if not self._rows(wanted.limit(1)):  # an idle sender asks often: it takes no writer's turn
@@ -143,6 +144,10 @@ class SqlLedger:
             connection.execute(update(tables.alert).where(_A.id.in_(ids)).values(leased_until=now + lease))
         return ids
 
+    def due_lanes(self, now: datetime, *, limit: int) -> list[Lane]:
+        rows = [row for statement in bundles.due(now, limit) for row in self._rows(statement)]
+        return list(dict.fromkeys(Lane(row.person, row.channel) for row in rows))[:limit]
+
     def next_due(self) -> datetime | None:
         queued, sending = (select(c).order_by(c).limit(1) for c in (_O.due_at, _O.leased_until))
         asked: list[Select[Any]] = [
@@ -153,6 +158,7 @@ class SqlLedger:
             unheld = select(column).where(_A.leased_until.is_(None), column.is_not(None))
             held = select(_A.leased_until).where(_A.leased_until.is_not(None), column.is_not(None))
             asked += [unheld.order_by(column).limit(1), held.order_by(_A.leased_until).limit(1)]
+        asked += bundles.next_due()
         with self._database.reading() as connection:
             found = [connection.execute(statement).scalar() for statement in asked]
         return min((at for at in found if at is not None), default=None)

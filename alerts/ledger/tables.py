@@ -165,6 +165,8 @@ timeline: Final = Table(
 )
 
 _WAITING: Final = "state IN ('queued', 'sending')"
+_HELD: Final = "state = 'held' AND carrier = ''"
+_RIDES: Final = "carrier <> ''"
 
 outbox: Final = Table(
     "outbox",
@@ -191,6 +193,9 @@ outbox: Final = Table(
     Column("delivered_at", Instant),
     Column("finished_at", Instant),
     Column("leased_until", Instant),
+    Column("bundle", Text, nullable=False, server_default=""),
+    Column("carrier", Text, nullable=False, server_default=""),
+    Column("turn", SmallInteger, nullable=False, server_default="1"),
     Index("outbox_alert", "alert", "created_at"),
     Index("outbox_recent", "created_at"),
     Index("outbox_provider", "provider_id"),
@@ -203,6 +208,9 @@ outbox: Final = Table(
     ),
     Index("outbox_waiting", "rank", "created_at", sqlite_where=text(_WAITING), postgresql_where=text(_WAITING)),
     Index("outbox_due", "state", "due_at", sqlite_where=text(_WAITING), postgresql_where=text(_WAITING)),
+    Index("outbox_held", "person", sqlite_where=text(_HELD), postgresql_where=text(_HELD)),
+    Index("outbox_held_due", "due_at", sqlite_where=text(_HELD), postgresql_where=text(_HELD)),
+    Index("outbox_carrier", "carrier", sqlite_where=text(_RIDES), postgresql_where=text(_RIDES)),
 )
 
 grid: Final = Table(
@@ -254,6 +262,7 @@ person: Final = Table(
     Column("channels", JSON, nullable=False),
     Column("language", Text, nullable=False),
     Column("part", Text, nullable=False, server_default="a"),
+    Column("quiet", Text, nullable=False, server_default=""),
 )
 
 # The duty book (`alerts.duty`).

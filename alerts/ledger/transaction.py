@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, select
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.ledger import place, tables
+from alerts.ledger.bundles import SqlBundles
 from alerts.ledger.bulk import ROW_KEY, Bulks
 from alerts.ledger.instructions import SqlInstructionWriter
 from alerts.ledger.port import Conflict
@@ -180,6 +181,11 @@ class SqlTransaction:
     @property
     def quiet(self) -> SqlQuietWriter:
         return SqlQuietWriter(self._connection, self._bulks)
+
+    @property
+    def bundles(self) -> SqlBundles:
+        self._flush()
+        return SqlBundles(self._connection, self._bulks)
 
     @property
     def instructions(self) -> SqlInstructionWriter:

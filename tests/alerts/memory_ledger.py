@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
+from alerts.bundles import Lane
 from alerts.duty import Duty
 from alerts.ledger.port import Conflict, Filter, NotAdopted, Page
 from alerts.roster import Person, Roster
@@ -16,6 +17,7 @@ from ingest.events import Place
 from ingest.registry import Device, Grid, Registry
 from ingest.unknown import MOST, UnknownDevice, each_once
 from streams.signal import Level
+from tests.alerts.memory_bundles import BundleTables, MemoryBundles
 from tests.alerts.memory_instructions import InstructionTables, MemoryInstructions
 from tests.alerts.memory_quiet import MemoryQuiet, QuietTables
 
@@ -31,6 +33,7 @@ class Tables:
     held: dict[str, str] = field(default_factory=dict)
     instructions: InstructionTables = field(default_factory=InstructionTables)
     quiet: QuietTables = field(default_factory=QuietTables)
+    bundles: BundleTables = field(default_factory=BundleTables)
 
     def copy(self) -> Tables:
         return Tables(
@@ -40,6 +43,7 @@ class Tables:
             dict(self.held),
             self.instructions.copy(),
             self.quiet.copy(),
+            self.bundles.copy(),
         )
 
 
@@ -59,6 +63,10 @@ class MemoryTransaction:
     @property
     def quiet(self) -> MemoryQuiet:
         return MemoryQuiet(self._t.quiet, self._t.alerts)
+
+    @property
+    def bundles(self) -> MemoryBundles:
+        return MemoryBundles(self._t.bundles, self._t.notices)
 
     def alert(self, ident: str) -> Alert | None:
         return self._t.alerts.get(ident)
@@ -200,7 +208,7 @@ class MemoryLedger:
                 and n.due_at <= now
                 and self._leases.get(n.key, now) <= now
             ]
-            free.sort(key=lambda n: (-n.level.rank, n.created_at, n.key))
+            free.sort(key=lambda n: (-n.level.rank, n.turn, n.created_at, n.key))
             taken = [replace(n, state=NoticeState.SENDING, attempts=n.attempts + 1) for n in free[:limit]]
             self.tables.notices.update({n.key: n for n in taken})
             self._leases.update({n.key: now + lease for n in taken})
@@ -213,9 +221,13 @@ class MemoryLedger:
             self._leases.update(dict.fromkeys(free, now + lease))
             return free
 
+    def due_lanes(self, now: datetime, *, limit: int) -> list[Lane]:
+        return self.tables.bundles.due(self.tables.notices.values(), now)[:limit]
+
     def next_due(self) -> datetime | None:
         times = [at for a in self.tables.alerts.values() for at in _dues(a)]
         times += [n.due_at for n in self.tables.notices.values() if n.state is NoticeState.QUEUED]
+        times += self.tables.bundles.next_due(self.tables.notices.values())
         return min(times, default=None)
 
     def registry(self) -> Registry:
