@@ -25,6 +25,7 @@ from alerts.outcome import (
     NotifyPerson,
     Outcome,
     Supervise,
+    TellReporters,
     TellToldPeople,
     Why,
 )
@@ -35,6 +36,8 @@ from alerts.telling import Teller
 from alerts.whistle import Tell
 
 GIVEN_UP: Final = frozenset({NoticeState.FAILED, NoticeState.CANCELLED})
+# What is about units or about whoever is at the scene is no bell, so whoever answers the bell does not answer it.
+_NO_BELL: Final = frozenset({Reason.WHISTLE, Reason.CHECK_IN, Reason.NO_WORD, Reason.WORD})
 
 
 class Docket:
@@ -145,6 +148,9 @@ class Docket:
             case TellToldPeople():
                 known = list(self._notices_of(alert.id).values())
                 self._queue(alert, *self.teller.resolve(alert, effect, known, self.now))
+            case TellReporters():
+                for report, person in effect.reports:
+                    self._queue(alert, *self.teller.report(alert, report, person, self.now))
             case Cancel():
                 queued = [n for n in self._notices_of(alert.id).values() if waiting(n)]
                 for notice in [n for n in queued if _means(effect, alert, n)]:
@@ -188,10 +194,14 @@ class Docket:
 
 
 def _means(cancel: Cancel, alert: Alert, notice: Notice) -> bool:
-    """Whether a notice is called back. Whoever answers a bell does not answer a whistle."""
+    """Whether a notice is called back. Whoever answers a bell does not answer a whistle, and what became of a report stays true."""
+    if notice.reason is Reason.REPORTED:
+        return False
+    if cancel.reasons:
+        return notice.reason in cancel.reasons
     if cancel.unit is not None:
         return notice.reason is Reason.WHISTLE and cancel.unit in {0, notice.step}
-    return (notice.reason is not Reason.WHISTLE or alert.handling.over) and cancel.person in {"", notice.person}
+    return (notice.reason not in _NO_BELL or alert.handling.over) and cancel.person in {"", notice.person}
 
 
 def _without_confirmed(alert: Alert, notices: list[Notice], told: Told) -> tuple[list[Notice], Told]:

@@ -9,13 +9,14 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from alerts.alert import Alert, Condition, Entry, Handling, Reason
-from alerts.commands import Raised
+from alerts.commands import Gone, Raised
 from alerts.escalation import ring
 from alerts.outcome import Outcome, Why
-from alerts.work import Work
+from alerts.work import NOTICE, PAGE, Work
 from ingest.events import Mark
 from streams.calls import RULE as CALL
-from streams.signal import Level, Origin, Signal
+from streams.reports import RULE as REPORT
+from streams.signal import Level, Signal
 
 LISTED: Final = 50  # subjects and rules named on an alert; the timeline has all of them
 FOLLOWED: Final = 500  # signal keys that are followed until they clear
@@ -28,6 +29,9 @@ def opened(event: Raised, now: datetime) -> Outcome:
     """A new alert from its first signal. A muted one is only a record: it is over from the start and rings nobody (laws 10 and 13)."""
     signal = event.signal
     stages = {"event_at": signal.event_at, "received_at": signal.received_at, "raised_at": now}
+    rules, chain = event.policy.rules_at(signal.level), event.policy.chain(signal.level)
+    mutes = signal.marks.mutes
+    work = Work(rules=rules)
     alert = Alert(
         id=event.id,
         identity=event.identity,
@@ -44,15 +48,12 @@ def opened(event: Raised, now: datetime) -> Outcome:
         last_seen=signal.raised_at,
         active_keys=_with_key((), signal),
         policy=event.policy.name,
+        work=work if mutes else _heard(work, signal),
     )
-    rules, chain = event.policy.rules_at(signal.level), event.policy.chain(signal.level)
-    if signal.marks.mutes:  # it keeps its chain: a person may say that it is in earnest after all
-        work = replace(alert.work, rules=rules)
-        muted = replace(alert, handling=_muted_handling(signal.marks), chain=chain, work=work)
-        return recorded(muted, event, now)
+    if mutes:  # it keeps its chain: a person may say that it is in earnest after all
+        return recorded(replace(alert, handling=_muted_handling(signal.marks), chain=chain), event, now)
     began = entry(alert, event, now, "raised", {"place": signal.place.why, "grid": signal.place.grid})
-    ruled = replace(alert, work=replace(_heard(alert.work, signal), rules=rules))
-    rung = ring(ruled, chain, Reason.FIRST, now)
+    rung = ring(alert, chain, Reason.FIRST, now)
     why = _CHOSEN.get(signal.place.why)  # a place that was chosen among several, or for want of one
     if why is not None:
         rung = rung.after(replace(entry(alert, event, now, "placed", {"grid": signal.place.grid}), why=why))
@@ -60,9 +61,11 @@ def opened(event: Raised, now: datetime) -> Outcome:
 
 
 def recorded(alert: Alert, event: Raised, now: datetime) -> Outcome:
-    """A muted signal: on the timeline, and nowhere else."""
+    """A muted signal: on the timeline, and nowhere else. A person who called late is owed a word all the same."""
     why = Why.TEST if event.signal.marks & _TESTS else Why.LATE
     line = entry(alert, event, now, "recorded", {"marks": int(event.signal.marks), "quiet": why})
+    if why is Why.LATE:  # whoever called late is owed a word as well, once the case is taken in earnest
+        alert = replace(alert, work=_called(alert.work, event.signal))
     return Outcome(alert, (replace(line, why=why),))
 
 
@@ -98,9 +101,16 @@ def grown(alert: Alert, signal: Signal, level: Level) -> Alert:
 
 
 def _heard(work: Work, signal: Signal) -> Work:
+    return _called(work, signal).heard(signal.raised_at)
+
+
+def _called(work: Work, signal: Signal) -> Work:
     """Whoever calls about a case is owed a word about its end, also when somebody else called before."""
-    called = work.called(signal.subject, signal.raised_at) if signal.rule == CALL else work
-    return called.heard(signal.raised_at)
+    if signal.rule == REPORT:
+        way = signal.evidence.get("told", "")
+        person = signal.evidence.get("reporter", "")
+        return work.called(signal.subject, signal.raised_at, way=way if way in {NOTICE, PAGE} else "", person=person)
+    return work.called(signal.subject, signal.raised_at) if signal.rule == CALL else work
 
 
 def cleared(alert: Alert, signal: Signal, now: datetime) -> Outcome:
@@ -115,6 +125,16 @@ def cleared(alert: Alert, signal: Signal, now: datetime) -> Outcome:
     )
     line = Entry(alert.id, now, what, why=Why.RETURNED_TO_NORMAL, detail=detail)
     work = alert.work if left else replace(alert.work, normal_since=now)
+    return Outcome(replace(alert, active_keys=left, condition=condition, work=work), (line,))
+
+
+def gone(alert: Alert, event: Gone, now: datetime) -> Outcome:
+    """Episodes whose end was not heard by this case, because it was over then, are over for it as well."""
+    left = tuple(key for key in alert.active_keys if key not in set(event.keys))
+    condition, what = (Condition.ACTIVE, "still_active") if left else (Condition.CLEARED, "cleared")
+    detail = MappingProxyType({"ended": len(event.keys), "left": len(left)})
+    work = alert.work if left else replace(alert.work, normal_since=now)
+    line = Entry(alert.id, now, what, why=Why.RETURNED_TO_NORMAL, detail=detail)
     return Outcome(replace(alert, active_keys=left, condition=condition, work=work), (line,))
 
 
@@ -146,7 +166,7 @@ def _with(some: tuple[str, ...], one: str) -> tuple[str, ...]:
 
 def _with_key(keys: tuple[str, ...], signal: Signal) -> tuple[str, ...]:
     """A call is a statement about one moment: it never clears, so the condition does not wait for it."""
-    if signal.origin is Origin.HOTLINE or signal.key in keys:
+    if signal.origin.spoken or signal.key in keys:
         return keys
     if len(keys) >= FOLLOWED:
         return keys if MORE in keys else (*keys, MORE)

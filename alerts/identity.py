@@ -34,6 +34,16 @@ def alert_id(identity: str, signal: Signal) -> str:
     return digest("alert", identity, signal.key, signal.level)
 
 
+def mark(signal: Signal) -> str:
+    """What was said under a signal's key: each level once, and the end once."""
+    return f"{signal.key}/{signal.level}" if signal.active else end_of(signal.key)
+
+
+def end_of(key: str) -> str:
+    """What is remembered once the episode of a signal's key has ended, also when its end was faster than its beginning."""
+    return f"{key}/off"
+
+
 def home(signal: Signal, merging: Merging, candidates: Iterable[Alert]) -> tuple[Alert, Why] | None:
     """The open alert that a signal belongs to and why, or None. Candidates of another kind or township never match."""
     fits = [(alert, why) for alert in candidates if (why := belongs(signal, merging, alert))]
@@ -56,7 +66,7 @@ def belongs(signal: Signal, merging: Merging, alert: Alert) -> Why | None:
         return Why.SAME_SUBJECT
     if not merging.place or not _fresh(signal, merging.window, alert):
         return None
-    if signal.place.grid and signal.place.grid == alert.place.grid:
+    if merging.same_grid and signal.place.grid and signal.place.grid == alert.place.grid:
         return Why.SAME_GRID
     if signal.place.point is None or alert.place.point is None:
         return None

@@ -76,6 +76,12 @@ class Why(StrEnum):
     DEADLINE = "deadline"  # the units did not finish in time
     UNNAMED = "unnamed"  # the county centre did not name units in time
     WHISTLE_ANSWERED = "whistle_answered"  # the unit has come further, or the whistle is over
+    NO_WORD = "no_word"  # nothing was heard from whoever is at the scene
+    COMPANY = "company"  # whoever is at the scene is not alone
+    CHECKED_IN = "checked_in"  # a word came from the scene
+    LEFT = "left"  # nobody is at the scene any more
+    TRIAGE = "triage"  # the answers to the questions of its kind say so
+    NOT_WORSE = "not_worse"  # they do not make it worse; they never make it less bad
 
 
 class NotAllowed(RuntimeError):
@@ -101,14 +107,17 @@ class NotifyPerson:
 
     person: str
     reason: Reason
+    channels: tuple[str, ...] = ("sms",)
 
 
 @dataclass(frozen=True, slots=True)
 class NotifyAbove:
-    """Tell the lowest staffed level above `grid`."""
+    """Tell the lowest staffed level above `grid`; without one, above `person`, or above whoever answers for the place."""
 
     grid: str
     reason: Reason
+    person: str = ""
+    channels: tuple[str, ...] = ("sms",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +138,14 @@ class Supervise:
 class Cancel:
     """Every notice of the alert that has not left yet goes, for this reason (law 6); with `person`, only that person's.
 
-    Those of a whistle only go when the case is over, or by `unit`: the number of a unit, or 0 for all of them.
+    Those of a whistle only go when the case is over, or by `unit`: the number of a unit, or 0 for all of them. Those about whoever is at
+    the scene only go then too, or by their `reasons`.
     """
 
     why: str
     person: str = ""
     unit: int | None = None
+    reasons: frozenset[Reason] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +166,16 @@ class TellToldPeople:
     notice: str = ""
 
 
-Effect = Notify | NotifyPerson | NotifyAbove | Supervise | HandDown | Tell | Cancel | Cascade | TellToldPeople
+@dataclass(frozen=True, slots=True)
+class TellReporters:
+    """The grid workers who reported it hear what became of it: (report, person), each once."""
+
+    reports: tuple[tuple[str, str], ...]
+
+
+Effect = (
+    Notify | NotifyPerson | NotifyAbove | Supervise | HandDown | Tell | Cancel | Cascade | TellToldPeople | TellReporters
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from alerts import canary
 from alerts.alert import Step
 from alerts.clock_policy import ClockPolicy, ClockTable
+from alerts.dispatch_policy import SHIPPED as DISPATCH
+from alerts.dispatch_policy import DispatchRules, DispatchTable
 from alerts.quiet.policy import QuietTable
 from alerts.quiet.verdict import QuietPolicy
 from alerts.reminding import SHIPPED as INSTRUCTIONS
 from alerts.reminding import InstructionRules, InstructionsTable
 from alerts.rules import NONE, Rules, RulesTable
+from alerts.triage import TriagePolicy
+from alerts.triage_policy import SHIPPED as TRIAGE
+from alerts.triage_policy import TriageTable
 from alerts.whistle_policy import SHIPPED as WHISTLES
 from alerts.whistle_policy import WhistlePolicy, WhistleTable
 from alerts.work import RECENT
@@ -50,6 +55,7 @@ class Merging:
     radius: float = 0.0  # metres
     window: timedelta = timedelta(minutes=15)  # since the last evidence
     cap: timedelta = timedelta(hours=24)  # since the alert was raised
+    same_grid: bool = True  # whether the same grid is near enough by itself; else only the radius counts
 
 
 NO_CLOCKS: Final = ClockPolicy()
@@ -111,6 +117,8 @@ class Policies:
     quiet: QuietPolicy = field(default_factory=QuietPolicy)
     instructions: InstructionRules = INSTRUCTIONS
     whistle: WhistlePolicy = WHISTLES
+    dispatch: DispatchRules = DISPATCH
+    triage: TriagePolicy = TRIAGE
 
     def policy(self, kind: str) -> Policy:
         """The policy of a kind; a kind that the file does not name gets the default one. The canary's is built in."""
@@ -189,9 +197,11 @@ class _Merging(_Table):
     radius_m: Annotated[float, Field(strict=True, ge=0, le=500)] = 0.0
     window_s: Annotated[float, Field(strict=True, gt=0)] = 900.0
     cap_s: Annotated[float, Field(strict=True, gt=0)] = 86400.0
+    same_grid: bool = True
 
     def value(self) -> Merging:
-        return Merging(self.place, self.radius_m, timedelta(seconds=self.window_s), timedelta(seconds=self.cap_s))
+        window, cap = timedelta(seconds=self.window_s), timedelta(seconds=self.cap_s)
+        return Merging(self.place, self.radius_m, window, cap, self.same_grid)
 
 
 class _Fusion(_Table):
@@ -224,6 +234,8 @@ class _File(_Table):
     quiet: QuietTable = QuietTable()
     instructions: InstructionsTable = InstructionsTable()
     whistle: WhistleTable = WhistleTable()
+    dispatch: DispatchTable = DispatchTable()
+    triage: TriageTable = TriageTable()
 
     @model_validator(mode="after")
     def _red_rings(self) -> _File:
@@ -253,7 +265,8 @@ class _File(_Table):
         targets = {level: Target(**table.model_dump()) for level, table in self.targets.items()}
         default = self.policy("default", _Kind())
         rest = (self.quiet.value(), self.instructions.value(), self.whistle.value())
-        return Policies(self.version, MappingProxyType(kinds), default, MappingProxyType(targets), *rest)
+        where = {"dispatch": self.dispatch.value(), "triage": self.triage.value()}
+        return Policies(self.version, MappingProxyType(kinds), default, MappingProxyType(targets), *rest, **where)
 
 
 def parse_policies(text: str, name: str = "policies.toml") -> Policies:

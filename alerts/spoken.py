@@ -12,7 +12,7 @@ from alerts import evidence
 from alerts.alert import Alert, Entry, Handling
 from alerts.commands import Command
 from alerts.moves import Move
-from alerts.outcome import Cancel, Cascade, Effect, Outcome, TellToldPeople
+from alerts.outcome import Cancel, Cascade, Effect, Outcome, TellReporters, TellToldPeople
 from alerts.timers import ACKNOWLEDGED, without
 from alerts.transitions import after
 from alerts.whistle_case import ended
@@ -26,6 +26,7 @@ SAID: Final[Mapping[Move, tuple[str, str]]] = MappingProxyType({
     Move.ACCEPT: ("accepted", "accepted_at"),
     Move.CONTACT: ("contacted", "contacted_at"),
     Move.ARRIVE: ("arrived", "on_scene_at"),
+    Move.CHECK_IN: ("checked_in", ""),
     Move.HANDLE: ("handled", "handled_at"),
     Move.VERIFY: ("verified", "verified_at"),
     Move.CALL_BACK: ("called_back", ""),
@@ -34,6 +35,7 @@ SAID: Final[Mapping[Move, tuple[str, str]]] = MappingProxyType({
     Move.FALSE_ALARM: ("false_alarm", "closed_at"),
     Move.VOID: ("voided", "closed_at"),
     Move.GRADE: ("graded", ""),
+    Move.TRIAGE: ("triaged", ""),
     Move.MERGE: ("merged", "closed_at"),
     Move.SPLIT: ("split", ""),
     Move.REOPEN: ("reopened", ""),
@@ -77,12 +79,24 @@ def said(alert: Alert, command: Command, now: datetime, **more: Any) -> Outcome:
     if then is not Handling.ACKNOWLEDGED:
         moved = without(moved, *(moved.timers if then.over else ACKNOWLEDGED))
     moved, whistled = ended(moved, command.by, now) if then.over else (moved, ())
-    return Outcome(moved, (line(alert, command, now, **more), *whistled), _quieted(alert, then, what))
+    moved, reporters = _reported(alert, moved, now)
+    return Outcome(moved, (line(alert, command, now, **more), *whistled), (*_quieted(alert, then, what), *reporters))
 
 
 def begun_again(alert: Alert) -> Mapping[str, datetime]:
     """The stages without those that are measured anew."""
     return MappingProxyType({name: at for name, at in alert.stages.items() if name not in UNDONE})
+
+
+def _reported(alert: Alert, moved: Alert, now: datetime) -> tuple[Alert, tuple[Effect, ...]]:
+    """At the end of a case the grid workers who reported it hear so, once; where it goes on in another case, from that one."""
+    ends = moved.handling.over and not alert.handling.over and moved.handling is not Handling.MERGED
+    due = moved.work.reporters if ends else ()
+    if not due:
+        return moved, ()
+    callers = tuple(replace(c, told_at=now, by="tocsin") if c in due else c for c in moved.work.callers)
+    effect = TellReporters(tuple((caller.call, caller.person) for caller in due))
+    return replace(moved, work=replace(moved.work, callers=callers)), (effect,)
 
 
 def _quieted(alert: Alert, then: Handling, what: str) -> tuple[Effect, ...]:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from alerts import canary, whistle_notices
-from alerts.alert import Alert, Notice, Reason
+from alerts.alert import AFTERWARDS, Alert, Notice, Reason
 from alerts.commands import Skipped, Told
 from alerts.notices import Telling, channels_for, compose, episode, notice, place_name, reached
 from alerts.outcome import Notify, NotifyAbove, NotifyPerson, Supervise, TellToldPeople, Why
@@ -118,22 +118,22 @@ class Teller:
             return [], Told(wanted.reason, -1, "", (), (Skipped(Why.PERSON_UNKNOWN, wanted.person),))
         # Going back and forth between two people is a new decision each time, so the alert's version is part of the episode.
         telling = Telling(wanted.reason, -1, f"{episode(alert)}/{alert.version}")
-        notices, skipped = self._to((person,), TEXT, alert, telling, now)
+        notices, skipped = self._to((person,), wanted.channels, alert, telling, now)
         return notices, Told(wanted.reason, -1, "", tuple((n.person, n.channel) for n in notices), skipped)
 
     def above(self, alert: Alert, wanted: NotifyAbove, now: datetime) -> tuple[list[Notice], Told]:
-        """The notice for the first asked of the lowest staffed level above a grid."""
-        found = self._route("up", alert, wanted.grid, now)
-        telling = Telling(wanted.reason, -1, f"{episode(alert)}/{alert.version}")
-        notices, skipped = self._to(found.people[:1], TEXT, alert, telling, now)
+        """The notice for the first asked of the lowest staffed level above a grid, or above a person."""
+        grid = wanted.grid or self._grid_of(wanted.person, alert, now)
+        found = self._route("up", alert, grid, now)
+        about = self.person(wanted.person)
+        telling = Telling(wanted.reason, -1, f"{episode(alert)}/{alert.version}", who=about.name if about else "")
+        notices, skipped = self._to(found.people[:1], wanted.channels, alert, telling, now)
         told = tuple((n.person, n.channel) for n in notices)
         return notices, Told(wanted.reason, -1, found.grid, told, (*found.skipped, *skipped))
 
     def supervise(self, alert: Alert, wanted: Supervise, now: datetime) -> tuple[list[Notice], Told]:
         """The notice for the first asked of the lowest staffed level above whoever it was given to, else above who answers for it."""
-        has = self.person(alert.assignee)
-        grid = has.grid if has else self._route("grid", alert, "", now).grid
-        found = self._route("up", alert, grid, now)
+        found = self._route("up", alert, self._grid_of(alert.assignee, alert, now), now)
         telling = Telling(Reason.SUPERVISE, -1, wanted.key, wanted.clock, wanted.stroke)
         notices, skipped = self._to(found.people[:1], TEXT, alert, telling, now)
         told = tuple((n.person, n.channel) for n in notices)
@@ -156,7 +156,7 @@ class Teller:
         if alert.kind == CANARY:
             return [], None  # nobody was told
         told = {
-            n.person: n for n in known if n.reason is not Reason.RESOLVED and reached(n) and over.notice in {"", n.key}
+            n.person: n for n in known if n.reason not in AFTERWARDS and reached(n) and over.notice in {"", n.key}
         }
         telling = Telling(Reason.RESOLVED, -1, episode(alert))
         notices: list[Notice] = []
@@ -173,6 +173,19 @@ class Teller:
         if not notices and not skipped:
             return [], None
         return notices, Told(Reason.RESOLVED, -1, "", tuple((n.person, n.channel) for n in notices), tuple(skipped))
+
+    def report(self, alert: Alert, report: str, person: str, now: datetime) -> tuple[list[Notice], Told]:
+        """The notice for the grid worker who reported it: what became of it. One report gives one notice, whatever happens later."""
+        known = self.person(person)
+        if known is None:
+            return [], Told(Reason.REPORTED, -1, "", (), (Skipped(Why.PERSON_UNKNOWN, person),))
+        notices, skipped = self._to((known,), TEXT, alert, Telling(Reason.REPORTED, -1, report), now)
+        return notices, Told(Reason.REPORTED, -1, "", tuple((n.person, n.channel) for n in notices), skipped)
+
+    def _grid_of(self, person: str, alert: Alert, now: datetime) -> str:
+        """The grid that somebody answers for; of somebody unknown, the level that answers for the place."""
+        known = self.person(person)
+        return known.grid if known else self._route("grid", alert, "", now).grid
 
     def person(self, ident: str) -> Person | None:
         """Somebody on the roster."""
@@ -225,14 +238,14 @@ class Teller:
 
     def _held(self, person: Person, alert: Alert, telling: Telling, now: datetime) -> datetime | None:
         """Until when a notice waits because of somebody's quiet hours. What a person asks of a person never waits."""
-        asked = telling.reason in {Reason.INSTRUCTION, Reason.REASSIGNED, Reason.WHISTLE} or alert.kind == CANARY
+        asked = telling.reason in {Reason.INSTRUCTION, Reason.REASSIGNED, Reason.WHISTLE, Reason.CHECK_IN} or alert.kind == CANARY
         return None if asked else self._hours.held_until(person.id, alert.level, now)
 
     def _text(self, language: str, channel: str, telling: Telling, alert: Alert, place: str) -> str:
         at = alert.stages.get("event_at")
         minute = at.replace(second=0, microsecond=0) if at else None
         drill = bool(alert.marks & Mark.DRILL)
-        why = (telling.reason, telling.clock, telling.stroke, telling.whistle)
+        why = (telling.reason, telling.clock, telling.stroke, telling.whistle, telling.who)
         key = (language, channel, why, alert.level, alert.kind, place, minute, alert.origins, alert.handling, drill)
         if key not in self._texts:
             blown = telling.whistle

@@ -8,14 +8,18 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from alerts import evidence, timers
-from alerts.alert import Alert, Entry, Handling, NoticeState, Reason
+from alerts.alert import AFTERWARDS, Alert, Entry, Handling, NoticeState, Reason
 from alerts.commands import Delivered, Told
-from alerts.escalation import RINGING, waits_for
+from alerts.escalation import RINGING, ended, waits_for
 from alerts.outcome import HandDown, Outcome, TellToldPeople, Why
 
 _STAGE_OF: Final = MappingProxyType({NoticeState.SENT: "sent_at", NoticeState.DELIVERED: "delivered_at"})
 _REACHED: Final = frozenset({NoticeState.SENT, NoticeState.DELIVERED, NoticeState.ANSWERED})
-_NO_CLIMB: Final = frozenset({Reason.RESOLVED, Reason.INSTRUCTION, Reason.REASSIGNED, Reason.SUPERVISE, Reason.WHISTLE})
+# Beside the bell: it is not rung by these.
+_ASIDE: Final = frozenset({
+    Reason.SUPERVISE, Reason.WHISTLE, Reason.REPORTED, Reason.CHECK_IN, Reason.NO_WORD, Reason.WORD,
+})  # fmt: skip
+_NO_CLIMB: Final = AFTERWARDS | _ASIDE | {Reason.INSTRUCTION, Reason.REASSIGNED}
 
 
 def told(alert: Alert, event: Told, now: datetime) -> Outcome:
@@ -26,19 +30,18 @@ def told(alert: Alert, event: Told, now: datetime) -> Outcome:
     about: dict[str, Any] = {"reason": event.reason, "step": event.step}
     if not event.told:
         entry = Entry(alert.id, now, "not_told", why=Why.NOBODY, detail=MappingProxyType(about))
-        return Outcome(_passing(alert, event), (*skipped, entry))
+        return Outcome(_passing(alert, event), (*skipped, entry, *ended(alert, event.reason, event.step, now)))
     about |= {"grid": event.grid, "told": event.told}
     entry = Entry(alert.id, now, "told", why=event.why or event.reason, detail=MappingProxyType(about))
     reached = alert.reached if event.reason in _NO_CLIMB else event.grid or alert.reached
-    aside = event.reason in {Reason.SUPERVISE, Reason.WHISTLE}  # beside the bell: it is not rung by this
-    stages = alert.stages if aside else evidence.reach(alert.stages, now, "first_notice_at")
+    stages = alert.stages if event.reason in _ASIDE else evidence.reach(alert.stages, now, "first_notice_at")
     after = replace(alert, stages=stages, reached=reached)
     rings = event.reason in RINGING and 0 <= event.step < len(alert.chain)
     if rings and alert.chain[event.step].confirm_all:
         asked = dict.fromkeys((*alert.work.awaited, *(person for person, _ in event.told)))
         awaited = tuple(person for person in asked if person not in alert.work.confirmed)
         after = replace(after, work=replace(alert.work, awaited=awaited))
-    return Outcome(_passing(after, event), (*skipped, entry))
+    return Outcome(_passing(after, event), (*skipped, entry, *ended(alert, event.reason, event.step, now)))
 
 
 def _passing(alert: Alert, event: Told) -> Alert:
@@ -64,12 +67,12 @@ def delivered(alert: Alert, event: Delivered, now: datetime) -> Outcome:
     detail = {"notice": notice.key, "person": notice.person, "channel": notice.channel, "reason": notice.reason}
     detail |= {"error": event.error} if event.error else {}
     entries = [Entry(alert.id, now, event.state, why=event.why, detail=MappingProxyType(detail))]
-    stage = "" if notice.reason is Reason.RESOLVED else _STAGE_OF.get(event.state, "")
+    stage = "" if notice.reason in AFTERWARDS else _STAGE_OF.get(event.state, "")
     fresh = stage not in {"", *alert.stages}
     after = replace(alert, stages=evidence.reach(alert.stages, now, stage)) if fresh else alert
     if event.state is NoticeState.FAILED and event.hopeless and waits_for(alert, notice, now):
         after = replace(after, escalate_at=now)
         hurried = MappingProxyType({"step": notice.step})
         entries.append(Entry(alert.id, now, "hurried", why=Why.UNREACHABLE, detail=hurried))
-    late = alert.handling.over and event.state in _REACHED and notice.reason is not Reason.RESOLVED
+    late = alert.handling.over and event.state in _REACHED and notice.reason not in AFTERWARDS
     return Outcome(after, tuple(entries), (TellToldPeople(alert.handling, notice.key),) if late else ())

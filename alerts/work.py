@@ -12,9 +12,13 @@ from pydantic import TypeAdapter
 from alerts.clock import Clock
 from alerts.quiet.hush import Kept
 from alerts.rules import NONE, Rules
+from alerts.scene import Scene
+from alerts.triage import Triaged
 from alerts.whistle import Whistle
 
 CALLERS: Final = 1000  # owed a word by one case; the next call opens a case of its own, so that nobody is forgotten
+NOTICE: Final = "notice"
+PAGE: Final = "page"
 RECENT: Final = 100  # instants of evidence that a chain's conditions can count
 
 
@@ -38,6 +42,8 @@ class Caller:
     by: str = ""
     content: bool | None = None  # whether the caller was content; None when that was not said
     note: str = ""
+    way: str = ""  # how the caller learns of the end: "" somebody calls back, "notice" to `person`, "page" they look themselves
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +79,18 @@ class Work:
     hush: Kept | None = None  # what keeps the bell shut, while the timer `quiet` runs (`alerts.hushing`)
     passed: tuple[str, ...] = ()  # levels that were passed over for want of people, to which it is handed back down
     whistles: tuple[Whistle, ...] = ()  # blown for it, the last one last; only that one may be open
+    scene: Scene | None = None  # who is there, from the arrival until it is handled
+    triage: Triaged | None = None  # what was answered last to the questions of its kind
 
     @property
     def owed(self) -> tuple[Caller, ...]:
-        """Callers who have not been told yet."""
-        return tuple(caller for caller in self.callers if caller.told_at is None)
+        """Callers whom somebody must call back, and who have not been told yet."""
+        return tuple(caller for caller in self.callers if caller.told_at is None and not caller.way)
+
+    @property
+    def reporters(self) -> tuple[Caller, ...]:
+        """Grid workers who reported it and are told over their own channels when it is over; those who have not been told yet."""
+        return tuple(caller for caller in self.callers if caller.told_at is None and caller.way == NOTICE)
 
     @property
     def whistle(self) -> Whistle | None:
@@ -88,11 +101,11 @@ class Work:
         """With one more piece of evidence."""
         return replace(self, recent=(*self.recent[-RECENT + 1 :], at))
 
-    def called(self, call: str, at: datetime) -> Work:
+    def called(self, call: str, at: datetime, *, way: str = "", person: str = "") -> Work:
         """With one more caller; the same call counts once."""
         if any(caller.call == call for caller in self.callers):
             return self
-        return replace(self, callers=(*self.callers, Caller(call, at)))
+        return replace(self, callers=(*self.callers, Caller(call, at, way=way, person=person)))
 
 
 EMPTY: Final = Work()

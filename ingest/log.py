@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, for_code
 
-from ingest.events import Call, Event, Lapse, Presence, Rejected, Sighting, encode
+from ingest.events import Call, Event, Lapse, Presence, Rejected, Report, Sighting, encode
 from ingest.settings import LogSettings
 from ingest.topics import Topic, TopicPlan, partition_of, plan
 
@@ -28,6 +28,7 @@ _TOPIC_EXISTS: Final = 36
 _TOPIC_OF: Final[dict[type[Any], Topic]] = {
     Sighting: Topic.SIGHTINGS,
     Call: Topic.CALLS,
+    Report: Topic.CALLS,  # what people say meets in one topic
     Presence: Topic.PRESENCE,
     Lapse: Topic.PRESENCE,
     Rejected: Topic.REJECTS,

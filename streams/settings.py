@@ -14,6 +14,12 @@ class WorkerSettings(Section):
     """The Faust worker."""
 
     rules: Path | None = Field(None, title="TOML file with detection rules; the shipped ones are used without it")
+    reports: Path | None = Field(
+        None, title="TOML file with what can be reported and how bad it is; the shipped one is used without it"
+    )
+    orders: Path | None = Field(
+        None, title="TOML file with what a work order is a case of; the shipped one is used without it"
+    )
     snapshot_every: float = Field(5.0, gt=0, title="Seconds between snapshots of detector state")
     stall_limit: float = Field(
         30.0, gt=0, title="Seconds of lag without movement after which the process leaves to be restarted"

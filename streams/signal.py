@@ -38,6 +38,16 @@ class Origin(StrEnum):
     CAMERA = "camera"
     HOTLINE = "hotline"
     SYSTEM = "system"
+    PATROL = "patrol"  # 主动巡查: a grid worker on patrol
+    RESIDENT = "resident"  # 群众诉求: a resident, with a place and perhaps a picture
+
+    @property
+    def spoken(self) -> bool:
+        """Whether it is a person's statement about one moment: it never clears by itself."""
+        return self in _SPOKEN
+
+
+_SPOKEN: Final = frozenset({Origin.HOTLINE, Origin.PATROL, Origin.RESIDENT})
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,9 @@ from streams.applier import Applier
 from streams.calls import Keywords
 from streams.detectors.pack import BrokenSnapshot
 from streams.held import Held
+from streams.orders import OrderRules
 from streams.recovery import Reach
+from streams.reports import ReportRules
 from streams.rules import Rules
 from streams.shelf import Shelf, pieces
 from streams.signal import Signal
@@ -51,10 +53,11 @@ class Wards:
     """The wards of the partitions that are assigned to this process."""
 
     def __init__(
-        self, shelf: Shelf, writer: LogWriter, *, partitions: int, rules: Rules, keywords: Keywords, clock: Clock
-    ) -> None:
+        self, shelf: Shelf, writer: LogWriter, *, partitions: int, rules: Rules, keywords: Keywords, clock: Clock,
+        reports: ReportRules | None = None, orders: OrderRules | None = None,
+    ) -> None:  # fmt: skip
         self._shelf, self._writer, self._partitions, self._clock = shelf, writer, partitions, clock
-        self.rules, self._keywords = rules, keywords
+        self.rules, self._keywords, self._reports, self._orders = rules, keywords, reports, orders
         self.held: dict[int, Held] = {}
         self.assigned = asyncio.Event()  # the consumer group has told us which partitions are ours
         self.planned: datetime | None = None  # when the timers will look next
@@ -74,7 +77,9 @@ class Wards:
             del self.held[gone]
         fresh = sorted(wanted - self.held.keys())
         for number in fresh:
-            self.held[number] = Held(Ward(number, self._partitions, self.rules, self._keywords))
+            self.held[number] = Held(
+                Ward(number, self._partitions, self.rules, self._keywords, self._reports, self._orders)
+            )
         if fresh:
             mine = {number: self.held[number] for number in fresh}
             task = asyncio.create_task(self._load(mine))
@@ -113,7 +118,7 @@ class Wards:
             gaps: dict[tuple[Topic, int], tuple[int, int]] = {}
             for number, held in waiting.items():
                 await locks.enter_async_context(held.lock)
-                held.ward = Ward(number, self._partitions, self.rules, self._keywords)
+                held.ward = Ward(number, self._partitions, self.rules, self._keywords, self._reports, self._orders)
                 self._restore(held, snapshots.get(number))
                 for topic in INPUTS:
                     if gap := self._begin(held, topic, reach[topic, number]):

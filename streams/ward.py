@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from ingest.events import Call, InvalidEvent, Lapse, Presence, Sighting, decode
+from ingest.events import Call, InvalidEvent, Lapse, Presence, Report, Sighting, decode
 from ingest.frames import Frame
 from ingest.registry import Registry
 from ingest.topics import Topic, partition_of
@@ -22,13 +22,18 @@ from streams.calls import Calls, Keywords
 from streams.detectors.pack import BrokenSnapshot
 from streams.detectors.registry import Detectors
 from streams.lapses import signal_of
+from streams.orders import OrderRules
+from streams.reports import ReportRules, load_report_rules
+from streams.reports import signal_of as reported
 from streams.rules import Rules
 from streams.sightings import Sightings
 from streams.signal import Signal
+from streams.surges import Surges
 
 INPUTS: Final = (Topic.READINGS, Topic.SIGHTINGS, Topic.CALLS, Topic.PRESENCE)
 _E = TypeVar("_E")
 _MAGIC: Final = b"TW1\n"
+_FEWEST: Final = 3  # parts of the snapshots that the first version wrote
 
 
 class Ward:
@@ -38,16 +43,21 @@ class Ward:
     holes; that is the caller's duty. A row at or below `applied` must not be given again.
     """
 
-    def __init__(self, number: int, partitions: int, rules: Rules, keywords: Keywords) -> None:
+    def __init__(
+        self, number: int, partitions: int, rules: Rules, keywords: Keywords, reports: ReportRules | None = None,
+        orders: OrderRules | None = None,
+    ) -> None:  # fmt: skip
         self.number, self._partitions = number, partitions
         self.applied: dict[Topic, int] = {}
         self.detectors = Detectors(rules)
         self.sightings = Sightings(rules.sightings)
-        self.calls, self._keywords = Calls(keywords), keywords
+        self.calls, self._keywords = Calls(keywords, orders), keywords
+        self.surges = Surges(self.calls.orders)
+        self._reports = reports or load_report_rules()
         self._digest: Mapping[Topic, Callable[[bytes], list[Signal]]] = {
             Topic.READINGS: lambda raw: self.detectors.update(Frame.decode(raw)),
             Topic.SIGHTINGS: lambda raw: self.sightings.update(_is(decode(raw), Sighting)),
-            Topic.CALLS: lambda raw: self.calls.update(_is(decode(raw), Call)),
+            Topic.CALLS: self._said,
             Topic.PRESENCE: self._presence,
         }
 
@@ -67,6 +77,14 @@ class Ward:
         self.applied[Topic.READINGS] = last
         return said
 
+    def _said(self, raw: bytes) -> list[Signal]:
+        event = decode(raw)
+        if isinstance(event, Report):
+            return [reported(event, self._reports, self.calls.listener)]
+        call = _is(event, Call)
+        said = self.calls.update(call)
+        return said + self.surges.update(call, said)
+
     def _presence(self, raw: bytes) -> list[Signal]:
         event = decode(raw)
         if isinstance(event, Lapse):
@@ -74,7 +92,8 @@ class Ward:
         return self.detectors.presence(_is(event, Presence))
 
     def enrol(self, registry: Registry, now: datetime) -> list[Signal]:
-        """Take note of who should speak in this ward's townships."""
+        """Take note of who should speak in this ward's townships, and of which grid lies in which."""
+        self.surges.enrol(registry)
         return self.detectors.enrol(
             registry, now, lambda township: partition_of(township, self._partitions) == self.number
         )
@@ -96,7 +115,7 @@ class Ward:
         self.sightings = sightings
 
     def _parts(self) -> tuple[Any, ...]:
-        return self.detectors, self.sightings, self.calls
+        return self.detectors, self.sightings, self.calls, self.surges
 
     def snapshot(self) -> bytes:
         """State and applied offsets as bytes."""
@@ -109,13 +128,17 @@ class Ward:
     def restore(self, raw: bytes) -> None:
         """Become what `snapshot` described. Raises `BrokenSnapshot`, and then nothing has changed."""
         applied, blobs = _unpack(raw)
-        fresh = Ward(self.number, self._partitions, self.detectors.rules, self._keywords)
+        fresh = Ward(
+            self.number, self._partitions, self.detectors.rules, self._keywords, self._reports, self.calls.orders
+        )
         parts = fresh._parts()
-        if len(blobs) < len(parts):
+        if len(blobs) < _FEWEST:
             raise BrokenSnapshot(f"a ward's snapshot of {len(blobs)} parts instead of {len(parts)}")
-        for part, blob in zip(parts, blobs, strict=False):  # a later version may have more
+        for part, blob in zip(parts, blobs, strict=False):  # a later version may have more, an earlier one had fewer
             part.restore(blob)
-        self.detectors, self.sightings, self.calls = fresh.detectors, fresh.sightings, fresh.calls
+        fresh.surges.like(self.surges)
+        self.detectors, self.sightings = fresh.detectors, fresh.sightings
+        self.calls, self.surges = fresh.calls, fresh.surges
         self.applied = applied
 
 

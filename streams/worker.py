@@ -27,6 +27,8 @@ from streams.app import build_app
 from streams.batches import Batches, Work
 from streams.calls import load_keywords
 from streams.guard import Leave, Patience
+from streams.orders import load_orders
+from streams.reports import load_report_rules
 from streams.rules import RulesFile
 from streams.series.port import Series, SeriesRefused
 from streams.settings import WorkerSettings
@@ -100,6 +102,8 @@ class _Serving:
             partitions=log.partitions,
             rules=rules.rules,
             keywords=load_keywords(),
+            reports=load_report_rules(worker.reports),
+            orders=load_orders(worker.orders),
             clock=clock,
         )
         self._tending = Tending(self._wards, self._shelf, clock=clock, worker=worker, leave=leave, looked=looked)

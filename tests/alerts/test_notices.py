@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.alert import Alert, Entry, Handling, Notice, NoticeState, Reason
+from alerts.alert import AFTERWARDS, Alert, Entry, Handling, Notice, NoticeState, Reason
 from alerts.moves import Move
 from alerts.notices import (
     MOVES,
@@ -62,7 +62,7 @@ def said(language: str, channel: str, reason: Reason, alert: Alert = ALERT, regi
 
 def test_a_first_text_says_how_bad_what_where_when_and_who_noticed() -> None:
     assert said("zh", "sms", Reason.FIRST) == (
-        "【红色预警】清溪镇杏花村第一网格：火警，16:00，传感器、摄像头、热线、系统报告。请立即核实处置并接警。"
+        "【红色预警】清溪镇杏花村第一网格：火警，16:00，传感器、摄像头、热线、系统、巡查、群众报告。请立即核实处置并接警。"
     )
 
 
@@ -89,7 +89,7 @@ def test_every_text_is_whole_short_and_says_nothing_about_residents(channel: str
 
 
 def test_a_call_asks_for_the_key_that_is_an_answer() -> None:
-    for reason in SAID_BY_REASON - {Reason.RESOLVED}:
+    for reason in SAID_BY_REASON - AFTERWARDS - {Reason.WORD}:
         assert "按1键" in said("zh", "voice", reason)
         assert "Press 1" in said("en", "voice", reason)
 
