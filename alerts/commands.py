@@ -185,6 +185,14 @@ class Raised:
 @dataclass(frozen=True, slots=True)
 class Cleared:
     """A signal that ends its episode."""
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """While a case was over, these of its episodes ended or went on in another case: now that it begins again it waits for none of them."""
+
+    move: ClassVar[Move] = Move.CLEAR
+    keys: tuple[str, ...]
+
+
 
     move: ClassVar[Move] = Move.CLEAR
     signal: Signal
@@ -274,6 +282,7 @@ class Delivered:
     error: str = ""
     hopeless: bool = False
 
+    | Gone
 
 Event = (
     Command

@@ -16,6 +16,7 @@ from alerts import canary
 from alerts.alert import Alert, Notice, NoticeState, Reason
 from alerts.candidates import Candidates
 from alerts.commands import (
+from alerts.closing_commands import CallBack, Rate, Reopen
     Acknowledge,
     Cleared,
     Command,
@@ -29,7 +30,7 @@ from alerts.commands import (
     TakeIn,
 )
 from alerts.docket import Docket
-from alerts.identity import alert_id, identity
+from alerts.identity import alert_id, end_of, identity, mark
 from alerts.instructed import Speaker, no_link
 from alerts.instructing import Instructor
 from alerts.instructions import part_of
@@ -39,7 +40,8 @@ from alerts.policy import Policies
 from alerts.roster import Roster
 from alerts.telling import Teller
 from alerts.transitions import after
-from alerts.waking import fall_due, look_again, set_right
+from alerts.triage_commands import Triage
+from alerts.waking import fall_due, look_again, recall, set_right
 from alerts.whistle_commands import Blow, NameUnits
 from alerts.words import Words
 from ingest.events import Mark
@@ -201,7 +203,8 @@ class Conductor:
                 docket.hold(key, alert.id)
             docket.apply(_known(docket, into.id), LetGo(command.by, alert))
             return apart
-        return docket.apply(alert, self._resolved(docket.teller, alert, command))
+        begins = recall(docket, alert) if isinstance(command, CallBack | Rate | Reopen) else alert
+        return docket.apply(begins, self._resolved(docket.teller, begins, command))
 
     def _resolved(self, teller: Teller, alert: Alert, command: Command) -> Command:
         """A dispatch names somebody who is on the roster; without a name it goes to whoever answers for the grid."""
@@ -222,11 +225,11 @@ class Conductor:
 
     def _conduct(self, docket: Docket, batch: Sequence[Signal]) -> None:
         batch = [s for s in batch if s.kind != CANARY or docket.now - s.raised_at <= canary.STALE]
-        held = docket.tx.holding(list({key for signal in batch for key in (signal.key, _mark(signal))}))
+        held = docket.tx.holding(list({key for s in batch for key in (s.key, mark(s), end_of(s.key))}))
         candidates = self._candidates(docket, batch, held)
         docket.gate.load(batch)
         for signal in batch:
-            if _mark(signal) in held or docket.holds(_mark(signal)) is not None:
+            if mark(signal) in held or docket.holds(mark(signal)) is not None:
                 continue
             known = docket.holds(signal.key) or held.get(signal.key)
             alert = _goes_on_in(docket, docket.get(known)) if known else None
@@ -234,7 +237,9 @@ class Conductor:
                 then = docket.apply(alert, Cleared(signal)) if alert else None
             else:
                 then = self._raise(docket, candidates, signal, alert)
-            docket.hold(_mark(signal), then.id if then else "")  # the end of an episode nobody knew of is held as well
+                if end_of(signal.key) in held or docket.holds(end_of(signal.key)) is not None:  # its end was faster than it
+                    then = docket.apply(then, Cleared(signal))
+            docket.hold(mark(signal), then.id if then else "")  # the end of an episode nobody knew of is held as well
             if then is not None:
                 turned = docket.gate.edge(signal)
                 then = docket.apply(then, turned) if turned else then
@@ -245,7 +250,7 @@ class Conductor:
         """Everything the batch may touch, asked for in four questions."""
         candidates = Candidates()
         docket.load(docket.tx.alerts(sorted(set(held.values()) - {""})))
-        fresh = [s for s in batch if s.active and _mark(s) not in held]
+        fresh = [s for s in batch if s.active and mark(s) not in held]
         found = docket.tx.open_with(sorted({identity(s, self._policies.policy(s.kind).merging) for s in fresh}))
         by_place = [s for s in fresh if self._policies.policy(s.kind).merging.place]
         if by_place:
@@ -271,11 +276,6 @@ class Conductor:
         if found is not None:
             return docket.apply(found[0], Raised(signal, policy, why=found[1]))
         return docket.apply(None, Raised(signal, policy, alert_id(what, signal), what, Why.FIRST_SIGN))
-
-
-def _mark(signal: Signal) -> str:
-    """What was said under a signal's key: each level once, and the end once."""
-    return f"{signal.key}/{signal.level if signal.active else 'off'}"
 
 
 def _known(docket: Docket, ident: str) -> Alert:

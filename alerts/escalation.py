@@ -32,8 +32,10 @@ def ring(alert: Alert, chain: tuple[Step, ...], reason: Reason, now: datetime, *
         next_at = now + timedelta(seconds=chain[0].after)
     else:
         step = 1
-        next_at, entries, effects = _rung(alert.id, chain, 0, Notify(reason, 0), now=now, was_due=now)
-    work = replace(alert.work, awaited=(), confirmed=(), paused=False)
+        next_at, effects = _rung(chain, 0, Notify(reason, 0), now=now, was_due=now)
+    work = alert.work
+    if work.awaited or work.confirmed or work.paused:
+        work = replace(work, awaited=(), confirmed=(), paused=False)
     begun = replace(
         alert,
         handling=Handling.NEW,
@@ -94,23 +96,30 @@ def advance(alert: Alert, reason: Reason, now: datetime) -> Outcome:
     """Ring the next step of the chain and set when the one after it is due."""
     notify = Notify(reason, alert.step)
     was_due = alert.escalate_at or now
-    next_at, entries, effects = _rung(alert.id, alert.chain, alert.step, notify, now=now, was_due=was_due)
-    return Outcome(replace(alert, step=alert.step + 1, escalate_at=next_at), entries, effects)
+    next_at, effects = _rung(alert.chain, alert.step, notify, now=now, was_due=was_due)
+    return Outcome(replace(alert, step=alert.step + 1, escalate_at=next_at), (), effects)
+
+
+def ended(alert: Alert, reason: Reason, step: int, now: datetime) -> tuple[Entry, ...]:
+    """The line that the chain has ended, once its last step was really rung: one that something keeps shut still stands in front of it."""
+    if reason not in RINGING or step + 1 != len(alert.chain):
+        return ()
+    detail = MappingProxyType({"steps": len(alert.chain)})
+    return (Entry(alert.id, now, "chain_ended", why=Why.CHAIN_ENDED, detail=detail),)
 
 
 def _rung(
-    ident: str, chain: tuple[Step, ...], index: int, notify: Notify, *, now: datetime, was_due: datetime
-) -> tuple[datetime | None, tuple[Entry, ...], tuple[Effect, ...]]:
-    """When the step after `index` is due, with what ringing `index` says and does.
+    chain: tuple[Step, ...], index: int, notify: Notify, *, now: datetime, was_due: datetime
+) -> tuple[datetime | None, tuple[Effect, ...]]:
+    """When the step after `index` is due, with what ringing `index` does.
 
     The chain keeps its pace when the ticker was a little late; when it was away for longer than a whole step, the chain
     goes on from now and does not ring everybody at once.
     """
     if index + 1 == len(chain):
-        end = Entry(ident, now, "chain_ended", why=Why.CHAIN_ENDED, detail=MappingProxyType({"steps": len(chain)}))
-        return None, (end,), (notify,)
+        return None, (notify,)
     gap = timedelta(seconds=chain[index + 1].after - chain[index].after)
-    return (was_due + gap if was_due + gap > now else now + gap), (), (notify,)
+    return (was_due + gap if was_due + gap > now else now + gap), (notify,)
 
 
 def waits_for(alert: Alert, notice: Notice, now: datetime) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alerts.commands import EscalationDue, Missed, TimerDue
+from alerts.alert import Alert
+from alerts.commands import EscalationDue, Gone, Missed, TimerDue
 from alerts.docket import Docket
 from alerts.hushing import FLAPPING, QUIET
+from alerts.identity import end_of
 from alerts.timers import due
 
 
@@ -20,6 +22,16 @@ def fall_due(docket: Docket, *, ids: Sequence[str]) -> None:
         for name in due(alert, docket.now):
             calmed = docket.gate.calmed(alert) if name == FLAPPING else None
             alert = docket.apply(alert, calmed or TimerDue(name))
+
+
+def recall(docket: Docket, alert: Alert) -> Alert:
+    """What a case that is over has not heard: which of its episodes ended meanwhile, or went on in another case."""
+    if not alert.handling.over or not alert.active_keys:
+        return alert
+    held = docket.tx.holding([known for key in alert.active_keys for known in (key, end_of(key))])
+    ours = {alert.id, *alert.work.merged}
+    gone = tuple(k for k in alert.active_keys if end_of(k) in held or held.get(k, alert.id) not in ours)
+    return docket.apply(alert, Gone(gone)) if gone else alert
 
 
 def set_right(docket: Docket, *, ids: Sequence[str]) -> None:

@@ -374,3 +374,15 @@ def test_the_auditor_leaves_a_bell_that_is_kept_shut_alone() -> None:
     line.water()
     assert line.conductor.audit([line.only().id], line.now) == []
     assert "missed" not in whats(line)
+
+
+def test_the_chain_ends_when_its_last_step_has_really_rung() -> None:
+    line = QuietLine()
+    line.water().at(1900 * 1)
+    line.at(3599).silence(minutes=60)
+    line.at(2 * 60 * MINUTES - 60)
+    assert line.lines("chain_ended") == [], "its last step is kept shut"
+    line.at(2 * 60 * MINUTES)
+    (end,) = line.lines("chain_ended")
+    assert end.at == START + timedelta(seconds=3599 + 3600)
+    assert line.told()[-1] == "duty1/sms"
