@@ -7,7 +7,7 @@ when it opens, so that an edit of the file does not move the limits of a running
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -20,6 +20,7 @@ from streams.signal import Level, Origin
 NAME: Final = r"^[a-z][a-z_]{0,23}$"
 LONGEST: Final = 366.0  # days: what a limit may be at most
 LONGEST_HOURS: Final = LONGEST * 24
+_REMEMBERED: Final = 1000  # answers; kinds may come from anywhere
 _STAGES: Final = frozenset(STAGES) - {"event_at", "received_at", "rung_at"}
 
 Matter = Literal["", "urgent", "hard", "big"]
@@ -64,9 +65,20 @@ class ClockPolicy:
 
     pace: Pace = ORDINARY
     plans: tuple[ClockPlan, ...] = ()
+    _known: dict[tuple[str, Level, tuple[str, ...]], tuple[Clock, ...]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     def clocks(self, kind: str, level: Level, origins: Collection[str]) -> tuple[Clock, ...]:
-        """The clocks of a case, none of them begun."""
+        """The clocks of a case, none of them begun. Remembered: a storm asks the same few questions again and again."""
+        asked = (kind, level, tuple(origins))
+        if asked not in self._known:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[asked] = self._found(kind, level, origins)
+        return self._known[asked]
+
+    def _found(self, kind: str, level: Level, origins: Collection[str]) -> tuple[Clock, ...]:
         found = ((plan, plan.row(kind, level, origins)) for plan in self.plans)
         return tuple(
             Clock(plan.name, plan.starts, plan.stops, row.target, row.matter, self.pace)
