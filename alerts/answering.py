@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
+from typing import Final
 
-from alerts.alert import Alert, Entry, Handling, Reason
+from alerts.alert import Alert, Entry, Handling, Notice, Reason
 from alerts.commands import Acknowledge, Undo
 from alerts.escalation import advance, ring
 from alerts.moves import Move
 from alerts.outcome import Cancel, NotAllowed, Outcome, Why
 from alerts.rules import seconds
+from alerts.scene_commands import CheckIn
 from alerts.spoken import line, said
 from alerts.timers import ACKNOWLEDGED, EXPIRY, REMINDER, with_timer, without
 from alerts.transitions import after
 from alerts.work import Taken
+
+_ONLY_TELLS: Final = frozenset({Reason.WHISTLE, Reason.NO_WORD, Reason.WORD})
 
 
 def acknowledge(alert: Alert, command: Acknowledge, now: datetime) -> Outcome:
@@ -55,6 +59,15 @@ def _lasting(alert: Alert, now: datetime) -> Alert:
 def held(alert: Alert, now: datetime) -> Alert:
     """The same rule for a case that came back to the desk: it waits for a dispatch no longer than an acknowledged one."""
     return _lasting(alert, now)
+
+
+def pressed(alert: Alert, notice: Notice) -> Acknowledge | CheckIn | None:
+    """What pressing 1 at a call says: I have it, or I am well; nothing where a call only tells something or the case is over."""
+    if alert.handling.over or notice.reason in _ONLY_TELLS:
+        return None
+    if notice.reason is Reason.CHECK_IN:
+        return CheckIn(notice.name, via=notice.channel) if alert.work.scene is not None else None
+    return Acknowledge(notice.name, via=notice.channel, person=notice.person)
 
 
 def undo(alert: Alert, command: Undo, now: datetime) -> Outcome:

@@ -20,6 +20,7 @@ from alerts.commands import Event, Grade, Raised, TakeIn
 from alerts.outcome import NotAllowed, Outcome, Supervise, Why
 from alerts.timers import without
 from alerts.transitions import after
+from alerts.triage_commands import Triage
 
 TIMER: Final = "clock"  # the name of a timer up to its colon
 _PREFIX: Final = f"{TIMER}:"
@@ -32,7 +33,7 @@ def kept(before: Alert | None, outcome: Outcome, event: Event, now: datetime) ->
     alert = outcome.alert
     if alert is before:
         return outcome
-    policy = event.policy if isinstance(event, Raised | Grade | TakeIn) else None
+    policy = event.policy if isinstance(event, Raised | Grade | TakeIn | Triage) else None
     running = alert.work.clocks
     entries: list[Entry] = []
     if policy is not None and (before is None or not alert.handling.over):

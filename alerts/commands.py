@@ -12,6 +12,8 @@ from alerts.closing_commands import CallBack, Close, FalseAlarm, Rate, Reopen, V
 from alerts.moves import Move
 from alerts.policy import Policy
 from alerts.quiet.events import QuietEvent
+from alerts.scene_commands import Arrive, CheckIn
+from alerts.triage_commands import Triage
 from alerts.whistle_commands import WhistleCommand
 from alerts.work import Caller
 from streams.signal import Level, Signal
@@ -70,15 +72,6 @@ class Contact:
     """The resident or the place was spoken to."""
 
     move: ClassVar[Move] = Move.CONTACT
-    by: str
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Arrive:
-    """Somebody is on the scene (到场)."""
-
-    move: ClassVar[Move] = Move.ARRIVE
     by: str
     note: str = ""
 
@@ -150,6 +143,7 @@ Command = (
     | Accept
     | Contact
     | Arrive
+    | CheckIn
     | Handle
     | Verify
     | CallBack
@@ -158,6 +152,7 @@ Command = (
     | FalseAlarm
     | Void
     | Grade
+    | Triage
     | Merge
     | Split
     | Reopen
@@ -185,17 +180,17 @@ class Raised:
 @dataclass(frozen=True, slots=True)
 class Cleared:
     """A signal that ends its episode."""
+
+    move: ClassVar[Move] = Move.CLEAR
+    signal: Signal
+
+
 @dataclass(frozen=True, slots=True)
 class Gone:
     """While a case was over, these of its episodes ended or went on in another case: now that it begins again it waits for none of them."""
 
     move: ClassVar[Move] = Move.CLEAR
     keys: tuple[str, ...]
-
-
-
-    move: ClassVar[Move] = Move.CLEAR
-    signal: Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,12 +277,12 @@ class Delivered:
     error: str = ""
     hopeless: bool = False
 
-    | Gone
 
 Event = (
     Command
     | Raised
     | Cleared
+    | Gone
     | EscalationDue
     | TimerDue
     | TakeIn

@@ -13,11 +13,11 @@ from functools import partial
 from typing import Final, TypeVar
 
 from alerts import canary
-from alerts.alert import Alert, Notice, NoticeState, Reason
+from alerts.alert import Alert, Notice, NoticeState
+from alerts.answering import pressed
 from alerts.candidates import Candidates
-from alerts.commands import (
 from alerts.closing_commands import CallBack, Rate, Reopen
-    Acknowledge,
+from alerts.commands import (
     Cleared,
     Command,
     Delivered,
@@ -210,6 +210,8 @@ class Conductor:
         """A dispatch names somebody who is on the roster; without a name it goes to whoever answers for the grid."""
         if isinstance(command, Grade):
             return replace(command, policy=self._policies.policy(alert.kind))
+        if isinstance(command, Triage):
+            return replace(command, policy=self._policies.policy(alert.kind), questions=self._policies.triage.of(alert.kind))
         if isinstance(command, Blow | NameUnits):
             return replace(command, plan=self._policies.whistle)
         if not isinstance(command, Dispatch):
@@ -312,6 +314,5 @@ def _answered(docket: Docket, notice: Notice, state: NoticeState) -> Alert:
     if alert is None:
         raise UnknownNotice(f"the notice {notice.key} has no alert; the answer is for something else")
     told = docket.move(notice, state, Delivered(notice, state, Why.PROVIDER)) or alert
-    if state is not NoticeState.ANSWERED or told.handling.over or notice.reason is Reason.WHISTLE:
-        return told
-    return docket.apply(told, Acknowledge(notice.name, via=notice.channel, person=notice.person))
+    said = pressed(told, notice) if state is NoticeState.ANSWERED else None
+    return told if said is None else docket.apply(told, said)

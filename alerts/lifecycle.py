@@ -24,8 +24,10 @@ from alerts import (
     hushing,
     joining,
     linking,
+    on_scene,
     timers,
     told,
+    triaging,
     whistle_case,
 )
 from alerts.alert import Alert
@@ -40,9 +42,9 @@ from alerts.commands import (
     Event,
     Follow,
     GiveBack,
+    Gone,
     Grade,
     Handle,
-    Gone,
     LetGo,
     Merge,
     Missed,
@@ -56,8 +58,10 @@ from alerts.commands import (
 from alerts.moves import Move
 from alerts.outcome import NotAllowed, Outcome
 from alerts.quiet.events import Flapped, Hushed, Reconsider, Rehearsed, Unhushed
+from alerts.scene_commands import Arrive, CheckIn
 from alerts.spoken import said
 from alerts.transitions import TABLE
+from alerts.triage_commands import Triage
 
 __all__ = ["TABLE", "NotAllowed", "step"]
 
@@ -65,16 +69,18 @@ __all__ = ["TABLE", "NotAllowed", "step"]
 _DECIDES: Final[Mapping[type, Callable[[Alert, Any, datetime], Outcome]]] = MappingProxyType({
     Raised: joining.joined,
     Cleared: lambda alert, event, now: evidence.cleared(alert, event.signal, now),
+    Gone: evidence.gone,
     EscalationDue: lambda alert, _, now: escalation.due(alert, now),
     Missed: lambda alert, _, now: escalation.missed(alert, now),
     TimerDue: lambda alert, event, now: _timer(alert, event.name, now),
     Told: told.told,
-    Gone: evidence.gone,
     Delivered: told.delivered,
     Acknowledge: answering.acknowledge,
     Undo: answering.undo,
     Dispatch: assigning.dispatch,
     GiveBack: assigning.give_back,
+    Arrive: on_scene.arrive,
+    CheckIn: on_scene.check_in,
     Handle: closing.handle,
     Verify: closing.verify,
     CallBack: closing.call_back,
@@ -84,6 +90,7 @@ _DECIDES: Final[Mapping[type, Callable[[Alert, Any, datetime], Outcome]]] = Mapp
     Void: closing.void,
     Reopen: closing.reopen,
     Grade: grading.grade,
+    Triage: triaging.triage,
     Merge: linking.merge,
     Split: linking.split,
     TakeIn: linking.take_in,
@@ -108,6 +115,8 @@ _FALLS_DUE: Final[Mapping[str, Callable[[Alert, str, datetime], Outcome]]] = Map
     timers.EXPIRY: lambda alert, _, now: answering.expired(alert, now),
     clockwork.TIMER: clockwork.struck,
     whistle_case.TIMER: whistle_case.due,
+    on_scene.ASK: lambda alert, _, now: on_scene.asked(alert, now),
+    on_scene.MISS: lambda alert, _, now: on_scene.missed(alert, now),
     hushing.QUIET: hushing.over,
     hushing.WARNING: hushing.warned,
 })  # fmt: skip
@@ -119,7 +128,7 @@ def step(alert: Alert | None, event: Event, now: datetime) -> Outcome:
     Only `Raised` may come without an alert: it opens one. Raises `NotAllowed`, and changes nothing, for a move that the table does not
     have or that lacks what it needs. A repeat of what has already happened gives the same alert back, without entries and without effects.
     """
-    return clockwork.kept(alert, _decided(alert, event, now), event, now)
+    return on_scene.kept(alert, clockwork.kept(alert, _decided(alert, event, now), event, now), event)
 
 
 def _decided(alert: Alert | None, event: Event, now: datetime) -> Outcome:

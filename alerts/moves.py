@@ -12,6 +12,7 @@ class Move(StrEnum):
     DISPATCH = "dispatch"
     ACCEPT = "accept"
     ARRIVE = "arrive"
+    CHECK_IN = "check_in"  # whoever is at the scene is well
     HANDLE = "handle"
     VERIFY = "verify"
     CLOSE = "close"
@@ -27,6 +28,7 @@ class Move(StrEnum):
     CALL_BACK = "call_back"
     COMPLAIN = "complain"  # whoever called is not content with the result
     GRADE = "grade"
+    TRIAGE = "triage"  # the questions of its kind were answered
     MERGE = "merge"
     SPLIT = "split"
     TAKE_IN = "take_in"  # another case was merged into this one, or split off again

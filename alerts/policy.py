@@ -264,9 +264,9 @@ class _File(_Table):
         kinds = {kind: self.policy(kind, table) for kind, table in self.kinds.items()}
         targets = {level: Target(**table.model_dump()) for level, table in self.targets.items()}
         default = self.policy("default", _Kind())
-        rest = (self.quiet.value(), self.instructions.value(), self.whistle.value())
-        where = {"dispatch": self.dispatch.value(), "triage": self.triage.value()}
-        return Policies(self.version, MappingProxyType(kinds), default, MappingProxyType(targets), *rest, **where)
+        whom = (self.dispatch.value(), self.triage.value())
+        rest = (self.quiet.value(), self.instructions.value(), self.whistle.value(), *whom)
+        return Policies(self.version, MappingProxyType(kinds), default, MappingProxyType(targets), *rest)
 
 
 def parse_policies(text: str, name: str = "policies.toml") -> Policies:

@@ -19,6 +19,7 @@ from alerts.outcome import NotAllowed
 _H = Handling
 OPEN: Final = tuple(h for h in Handling if h not in OVER)
 _WITH_PEOPLE: Final = (_H.ACKNOWLEDGED, _H.DISPATCHED, _H.ACCEPTED, _H.ON_SCENE, _H.HANDLED, _H.VERIFIED)
+_BEFORE_DONE: Final = (_H.NEW, _H.ACKNOWLEDGED, _H.DISPATCHED, _H.ACCEPTED, _H.ON_SCENE)
 _FINISHED: Final = (_H.CLOSED, _H.EVALUATED, _H.FALSE_ALARM, _H.VOID, _H.SUPPRESSED)
 _TOLD_HOW: Final = (_H.HANDLED, _H.VERIFIED, _H.CLOSED)  # when callers can be told how it ended
 
@@ -53,6 +54,8 @@ def _rows() -> dict[tuple[Handling, Move], Handling]:
         **to(_H.NEW, Move.WORSEN, *OPEN),  # law 7, also when somebody is already there
         **to(_H.NEW, Move.RETURN, _H.HANDLED, _H.VERIFIED),
         **stay(Move.GRADE, *OPEN),  # a higher level is Move.WORSEN
+        **stay(Move.TRIAGE, *OPEN),  # as for a grade
+        **stay(Move.CHECK_IN, *_BEFORE_DONE),
         **stay(Move.JOIN, *OPEN),
         **stay(Move.TAKE_IN, *Handling),
         **stay(Move.FOLLOW, _H.MERGED),
@@ -101,6 +104,7 @@ NEEDS: Final[Mapping[Move, Need]] = MappingProxyType({
     Move.ACCEPT: Need(_ANYBODY),
     Move.CONTACT: Need(_ANYBODY),
     Move.ARRIVE: Need(_ANYBODY),
+    Move.CHECK_IN: Need(_ANYBODY),
     Move.HANDLE: Need(_ANYBODY),
     Move.VERIFY: Need(_DESK),
     Move.CALL_BACK: Need(_DESK),
@@ -110,6 +114,7 @@ NEEDS: Final[Mapping[Move, Need]] = MappingProxyType({
     Move.FALSE_ALARM: Need(_DESK),
     Move.VOID: Need(_DESK, reason=True, approval=True),
     Move.GRADE: Need(_DESK, reason=True),  # a lower level needs approval as well
+    Move.TRIAGE: Need(_DESK),
     Move.MERGE: Need(_DESK),
     Move.SPLIT: Need(_DESK),
     Move.REOPEN: Need(_DESK),
@@ -126,7 +131,7 @@ NEEDS: Final[Mapping[Move, Need]] = MappingProxyType({
     ),
 })  # fmt: skip
 _OF_CLOCKS: Final = frozenset({Move.PAUSE, Move.RESUME, Move.EXTEND, Move.AGREE})
-_SAID_ALWAYS: Final = _OF_CLOCKS | {Move.NOTE, Move.CONTACT, Move.CALL_BACK, Move.GRADE}
+_SAID_ALWAYS: Final = _OF_CLOCKS | {Move.NOTE, Move.CONTACT, Move.CALL_BACK, Move.GRADE, Move.TRIAGE}
 
 
 def after(ident: str, handling: Handling, move: Move) -> Handling:

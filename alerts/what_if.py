@@ -15,13 +15,14 @@ from typing import Final, cast
 from alerts.alert import Alert, Entry, NoticeState, Step
 from alerts.clock import State
 from alerts.closing_commands import FalseAlarm
-from alerts.commands import Accept, Acknowledge, Arrive, Command, Dispatch, GiveBack, Handle
+from alerts.commands import Accept, Acknowledge, Command, Dispatch, GiveBack, Handle
 from alerts.conduct import Conductor
 from alerts.ledger.port import Ledger
 from alerts.outcome import NotAllowed
 from alerts.paper import Paper
 from alerts.policy import Policies
 from alerts.roster import Roster
+from alerts.scene_commands import Arrive
 from alerts.words import Words
 from ingest.events import Place
 from ingest.registry import Registry

@@ -46,7 +46,10 @@ from alerts.lifecycle import step
 from alerts.moves import Move
 from alerts.outcome import Cancel, NotAllowed, Notify, NotifyPerson, TellToldPeople
 from alerts.policy import load_policies
+from alerts.scene import Scene
+from alerts.scene_commands import CheckIn
 from alerts.transitions import NEEDS, TABLE, Role, allowed, diagram, needs
+from alerts.triage_commands import Triage
 from alerts.whistle_commands import Blow
 from alerts.work import Caller
 from ingest.events import Mark
@@ -78,6 +81,8 @@ SAID: dict[Move, Command] = {
     Move.FALSE_ALARM: FalseAlarm("甲"),
     Move.VOID: Void("甲", "重复录入", "带班"),
     Move.GRADE: Grade("甲", Level.ORANGE, "核实"),
+    Move.TRIAGE: Triage("甲", {"inside": "no"}, questions=load_policies().triage.of("fire")),
+    Move.CHECK_IN: CheckIn("乙"),
     Move.MERGE: Merge("甲", "a2"),
     Move.SPLIT: Split("甲"),
     Move.REOPEN: Reopen("甲"),
@@ -114,7 +119,8 @@ def signal(subject: str = "s1", level: str = "orange", at: int = 0, **but: objec
 
 def opened(level: str = "orange") -> Alert:
     begun = step(None, Raised(signal(level=level), PLAIN, "a1", "fire|g1"), T0).alert
-    return replace(begun, work=replace(begun.work, callers=(CALLER,), clocks=(*begun.work.clocks, RESTING)))
+    there = Scene("乙", T0, T0)  # so that a word can come from there
+    return replace(begun, work=replace(begun.work, callers=(CALLER,), clocks=(*begun.work.clocks, RESTING), scene=there))
 
 
 def at(handling: Handling, level: str = "orange") -> Alert:
