@@ -14,6 +14,7 @@ from alerts.bundles import Lane
 from alerts.ledger.bundle_port import WritesBundles
 from alerts.ledger.instruction_port import Instructions, WritesInstructions
 from alerts.ledger.quiet_port import ReadsQuiet, WritesQuiet
+from alerts.reports import Reports
 from alerts.roster import Person, Roster
 from ingest.events import Place
 from ingest.registry import Device, Grid, Registry
@@ -217,6 +218,10 @@ class Ledger(Protocol):
     @property
     def quiet(self) -> ReadsQuiet:
         """When not to ring."""
+
+    @property
+    def reports(self) -> Reports:
+        """What patrols and residents reported."""
 
     def whistled(self, limit: int = 1000) -> list[Alert]:
         """Cases with an open whistle, the oldest case first."""

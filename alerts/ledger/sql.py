@@ -20,6 +20,7 @@ from alerts.ledger.instructions import SqlInstructions
 from alerts.ledger.migrate import migrate
 from alerts.ledger.port import BadCursor, Filter, Page, Transaction
 from alerts.ledger.quiet import SqlQuiet
+from alerts.ledger.reports import SqlReports
 from alerts.ledger.rows import alert_of, entry_of, notice_of
 from alerts.ledger.tables import EPOCH, Instant, microseconds
 from alerts.ledger.transaction import SqlTransaction, finish
@@ -41,6 +42,7 @@ class SqlLedger:
         self._bulks = Bulks(self._database.engine.dialect)
         self.instructions = SqlInstructions(self._database)
         self.quiet = SqlQuiet(self._database)
+        self.reports = SqlReports(self._database)
         with plain_errors():
             migrate(self._database.engine)
 

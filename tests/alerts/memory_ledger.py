@@ -20,6 +20,7 @@ from streams.signal import Level
 from tests.alerts.memory_bundles import BundleTables, MemoryBundles
 from tests.alerts.memory_instructions import InstructionTables, MemoryInstructions
 from tests.alerts.memory_quiet import MemoryQuiet, QuietTables
+from tests.alerts.memory_reports import MemoryReports
 
 _WAITING = (NoticeState.QUEUED, NoticeState.SENDING)
 _NOT_PROVEN = (*_WAITING, NoticeState.SENT, NoticeState.DELIVERED, NoticeState.ANSWERED)
@@ -147,6 +148,7 @@ class MemoryLedger:
         self._roster = roster or Roster()
         self._leases: dict[str, datetime] = {}
         self._unknown: list[UnknownDevice] = []
+        self.reports = MemoryReports(lambda key: self.tables.held.get(key), self.alert)
 
     @contextmanager
     def transaction(self) -> Iterator[MemoryTransaction]:
