@@ -28,7 +28,8 @@ def doctor(
     else:
         table = Table("", "part", "found", "what to do")
         for f in findings:
-            mark = "[green]✓[/green]" if f.well else "[red]✗[/red]"
+            well_yet = "[yellow]![/yellow]" if f.do else "[green]✓[/green]"
+            mark = well_yet if f.well else "[red]✗[/red]"
             table.add_row(mark, escape(f.part), escape(f.found), escape(f.do))
         Console(stderr=True).print(table)
     raise typer.Exit(0 if well else 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. `do` says what to do about it and is empty when it is well."""
+    """One thing looked at. `do` says what to do about it; where it is well, what will have to be done before long, or nothing."""
 
     part: str
     well: bool

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from api.doctor.brokers import brokers, topics
+from api.doctor.calendar import calendar
 from api.doctor.certificates import certificates
 from api.doctor.clocks import Reading, clocks
 from api.doctor.disk import disk
@@ -26,6 +27,7 @@ def looks(settings: Settings) -> Iterator[Finding]:
     yield from ledger(settings, told)
     yield from series(settings.series, told)
     yield from clocks(told)
+    yield calendar(settings.clock.clock().now())
     yield from disk(settings)
 
 

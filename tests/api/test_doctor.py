@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
+from alerts.calendar import CHINA, LAST_YEAR
 from alerts.ledger import open_ledger
 from alerts.ledger.facts import facts
 from alerts.ledger.migrate import HEAD
@@ -28,6 +29,7 @@ from api.child import free_ports
 from api.command.verbs import app
 from api.doctor import disk as disks
 from api.doctor.brokers import brokers, topics
+from api.doctor.calendar import calendar
 from api.doctor.certificates import certificates, judged
 from api.doctor.clocks import Reading, clocks
 from api.doctor.finding import Finding
@@ -361,6 +363,32 @@ def test_a_ca_file_that_is_none_is_said_and_without_tls_nothing_is(tmp_path: Pat
     assert judged("c", NOW, NOW + dt.timedelta(days=3), "renew").found.endswith("3 days ago")
 
 
+# ── the calendar ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("sentence", "now", "well", "do"),
+    [
+        ("in summer nobody can know next year's days", dt.datetime(2026, 9, 30, 15, 59, tzinfo=dt.UTC), True, ""),
+        ("from October on it is said", dt.datetime(2026, 9, 30, 16, 0, tzinfo=dt.UTC), True, "before 2027 begins"),
+        ("until the last evening of the year", dt.datetime(2026, 12, 31, 15, 59, tzinfo=dt.UTC), True, "before 2027 begins"),
+        ("a year that is not known is not well", dt.datetime(2026, 12, 31, 16, 0, tzinfo=dt.UTC), False, "limits in working days are early"),
+        ("with next year known there is nothing to do", dt.datetime(2025, 11, 5, tzinfo=dt.UTC), True, ""),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_the_calendar(sentence: str, now: dt.datetime, well: bool, do: str) -> None:
+    found = calendar(now, last=2026)
+    assert found.well is well, sentence
+    assert do in found.do if do else found.do == ""
+    assert ("chinesecalendar" in found.do) is bool(do), "it names what to install"
+
+
+def test_the_calendar_that_is_installed_is_the_one_that_is_judged() -> None:
+    assert calendar(dt.datetime(LAST_YEAR, 10, 1, tzinfo=CHINA)).do
+    assert not calendar(dt.datetime(LAST_YEAR, 9, 30, tzinfo=CHINA)).do
+    assert not calendar(dt.datetime(LAST_YEAR + 1, 1, 1, tzinfo=CHINA)).well
+
+
 # ── the command ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -374,6 +402,7 @@ def test_a_place_with_nothing_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert said["ok"] is False
     wrong = {f["part"]: f["do"] for f in said["findings"] if not f["well"]}
     assert wrong.keys() >= {"mqtt", "log", "ledger", "series"}
+    assert "calendar" in {f["part"] for f in said["findings"]}
     assert all(wrong.values()), "each says what to do"
     assert list(tmp_path.iterdir()) == [], "looking changes nothing"
     shown = CliRunner().invoke(app, ["doctor"], env=env)

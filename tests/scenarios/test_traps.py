@@ -48,11 +48,17 @@ def test_an_end_that_was_faster_than_a_rise_leaves_no_ghost() -> None:
 )
 def test_a_case_that_begins_again_does_not_wait_for_what_ended_meanwhile(sentence: str, again: object) -> None:
     line = Line().signal(level="yellow", began=0).signal("call-1", level="yellow", **CALLED)
-    line.say(Handle("人leader1")).say(Verify("值班员", "看过", "带班")).say(CallBack("值班员", "call-1")).say(Close("值班员"))
+    line.say(Handle("人leader1")).say(Verify("值班员", "看过", "带班")).say(CallBack("值班员", "call-1")).say(
+        Close("值班员")
+    )
     line.at(60).signal(level="orange", began=0)  # the same episode, worse: a case of its own by now
     line.at(120).signal(level="orange", active=False, began=0)
     closed, fresh = line.alerts()
-    assert (closed.handling, closed.condition, fresh.condition) == (Handling.CLOSED, Condition.ACTIVE, Condition.CLEARED)
+    assert (closed.handling, closed.condition, fresh.condition) == (
+        Handling.CLOSED,
+        Condition.ACTIVE,
+        Condition.CLEARED,
+    )
     line.at(180).say(again, closed)  # type: ignore[arg-type]
     assert line.alerts()[0].condition is Condition.CLEARED, sentence
     assert line.alerts()[0].handling is Handling.NEW
