@@ -89,8 +89,8 @@ def name(
 ) -> Blown:
     """The county centre names units, or further ones later on, and who leads. It may set the deadline once, when it names the first."""
     must_be_open(whistle)
-    if not units and not lead:
-        raise WhistleRefused("name at least one unit, or who leads")
+    if not units and not (lead and whistle.tasks):
+        raise WhistleRefused("name at least one unit, or who of those that were called leads")
     wanted = called(whistle, policy.units(units), now)
     if deadline is not None and deadline != whistle.deadline:
         if whistle.tasks:

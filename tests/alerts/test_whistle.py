@@ -137,6 +137,7 @@ def test_the_county_centre_names_units_with_a_lead_and_a_deadline_and_further_on
             "has passed",
         ),
         ("nobody is named", lambda: name(whistle("矿洞"), "县", (), PLAN, T0), "at least one unit"),
+        ("a lead of nobody", lambda: name(whistle("矿洞"), "县", (), PLAN, T0, lead="fire"), "at least one unit"),
         ("a department nobody knows", lambda: name(whistle("矿洞"), "县", ("x",), PLAN, T0), "there are fire, roads"),
         ("a lead that was not called", lambda: name(whistle(), "县", (), PLAN, T0, lead="fire"), "was not called"),
         (
