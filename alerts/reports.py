@@ -60,7 +60,7 @@ class Reports(Protocol):
     """What may be asked of the ledger about reports. Each is one transaction of its own, bounded in time."""
 
     def file(self, filed: Filed, pictures: Sequence[Picture], room: Room) -> Filed:
-        """Keep a report with its pictures, and return it; one whose number exists is returned as it was filed first, and nothing changes."""
+        """Keep a report with its pictures, and return it; one whose number exists is returned as it was filed first."""
 
     def logged(self, ident: str) -> None:
         """Remember that the log has it."""
