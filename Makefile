@@ -50,7 +50,7 @@ $(VENV)/bench/.installed: $(STAMP) requirements-bench.lock
 	@touch $@
 
 bench: $(VENV)/bench/.installed  ## figures and ratios (ARGS="--json FILE")
-	@$(BIN)/tocsin bench $(ARGS)
+	@$(BIN)/python -m tests.live.bench $(ARGS)
 
 lock:  ## work the lock files out anew (needs uv)
 	uv pip compile pyproject.toml --extra embedded --extra postgres --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements.lock

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from rich.table import Table
 from api.bench import Row
 
 
-def suites() -> dict[str, Callable[[], list[Row]]]:
+def suites(postgres: str = "") -> dict[str, Callable[[], list[Row]]]:
     """Every part of the bench by name."""
     from api.bench import detectors, dialects, gateway, ledger, memory, path
 
@@ -24,7 +25,7 @@ def suites() -> dict[str, Callable[[], list[Row]]]:
         "detectors": detectors.run,
         "path": path.run,
         "memory": memory.run,
-        "ledger": ledger.run,
+        "ledger": partial(ledger.run, postgres),
         "dialects": dialects.run,
     }
 
@@ -33,12 +34,15 @@ def bench(
     only: Annotated[
         list[str] | None, typer.Option(help="Only these parts: gateway, detectors, path, memory, ledger, dialects")
     ] = None,
+    postgres: Annotated[
+        str, typer.Option(help="An empty PostgreSQL database to measure beside SQLite: postgresql+psycopg://…")
+    ] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows to this file as well")] = None,
 ) -> None:
     """Measure, and print each figure with what it was measured against. 基准"""
     console = Console(stderr=True)
     rows: list[Row] = []
-    for name, run in suites().items():
+    for name, run in suites(postgres).items():
         if only and name not in only:
             continue
         console.print(f"[dim]measuring {name} …[/dim]")

@@ -18,6 +18,7 @@ from typing import Annotated, Final
 import typer
 
 from api.heartbeat import Heart, follow_loop
+from api.memory import settle_down
 from api.settings import Settings, SettingsError, load
 
 Config = Annotated[
@@ -77,6 +78,7 @@ def serve(name: str, config: Path | None, ready_file: Path | None, heartbeat: Pa
     tell_log()
 
     def ready() -> None:
+        settle_down()
         logging.getLogger("tocsin").info("ready")
         if ready_file is not None:
             ready_file.parent.mkdir(parents=True, exist_ok=True)
