@@ -11,7 +11,7 @@ from alerts.alert import Alert, Entry, Reason
 from alerts.answering import held
 from alerts.commands import Dispatch, GiveBack
 from alerts.moves import Move
-from alerts.outcome import Effect, NotAllowed, NotifyAbove, NotifyPerson, Outcome, Why
+from alerts.outcome import Cancel, Effect, NotAllowed, NotifyAbove, NotifyPerson, Outcome, Why
 from alerts.rules import seconds
 from alerts.spoken import said
 from alerts.timers import ACKNOWLEDGED, without
@@ -33,8 +33,15 @@ def dispatch(alert: Alert, command: Dispatch, now: datetime) -> Outcome:
     moved = (
         replace(moved, stages=MappingProxyType({**moved.stages, "dispatched_at": now})) if alert.work.bounces else moved
     )
-    reason = Reason.REASSIGNED if alert.assignee and alert.assignee != moved.assignee else Reason.INSTRUCTION
-    return replace(given, alert=moved, effects=(*given.effects, NotifyPerson(moved.assignee, reason)))
+    passed_on = bool(alert.assignee) and alert.assignee != moved.assignee
+    reason = Reason.REASSIGNED if passed_on else Reason.INSTRUCTION
+    told = _no_longer(alert) if passed_on else ()
+    return replace(given, alert=moved, effects=(*given.effects, *told, NotifyPerson(moved.assignee, reason)))
+
+
+def _no_longer(alert: Alert) -> tuple[Effect, ...]:
+    """What has not left yet for whoever had it is called back: it is not theirs any more."""
+    return (Cancel(Reason.REASSIGNED, alert.assignee),) if alert.assignee else ()
 
 
 def give_back(alert: Alert, command: GiveBack, now: datetime) -> Outcome:
@@ -58,7 +65,7 @@ def give_back(alert: Alert, command: GiveBack, now: datetime) -> Outcome:
     work = replace(alert.work, bounces=bounces, arbiter=level if arbitrated else "", taken=None)
     back = held(replace(returned.alert, assignee="", work=work), now)
     entries: tuple[Entry, ...] = returned.entries
-    effects: tuple[Effect, ...] = returned.effects
+    effects: tuple[Effect, ...] = (*returned.effects, *_no_longer(alert))
     if arbitrated:
         entries += (
             Entry(alert.id, now, "arbitration", why=Why.ARBITRATION, detail=MappingProxyType({"above": level})),

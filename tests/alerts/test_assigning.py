@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from alerts.alert import Handling, Reason
-from alerts.commands import Accept, Acknowledge, Dispatch, GiveBack
+from alerts.alert import Handling, NoticeState, Reason
+from alerts.commands import Accept, Acknowledge, Dispatch, FalseAlarm, GiveBack
 from alerts.lifecycle import NotAllowed
 from tests.scenarios.timeline import Line
 
@@ -56,3 +56,27 @@ def test_the_time_to_give_back_begins_with_the_last_dispatch() -> None:
     line = given_back(1).at(1500)
     line.say(Acknowledge("甲")).say(Dispatch("甲", "worker1")).at(1600).say(GiveBack("人worker1", "设施归属不清"))
     assert line.only().work.bounces == 2
+
+
+@pytest.mark.parametrize(
+    ("sentence", "then"),
+    [
+        ("given to somebody else", Dispatch("甲", "worker1")),
+        ("given back", GiveBack("人leader1", "不属本网格职责")),
+    ],
+)
+def test_what_has_not_left_for_whoever_had_it_is_called_back(sentence: str, then: Dispatch | GiveBack) -> None:
+    line = Line().signal(level="red").say(Acknowledge("甲"))
+    line.provider = lambda _: None  # nothing leaves
+    line.say(Dispatch("甲", "leader1")).say(then)
+    (theirs,) = line.notices(Reason.INSTRUCTION)
+    assert (theirs.person, theirs.state, theirs.error) == ("leader1", NoticeState.CANCELLED, "reassigned"), sentence
+    assert all(n.state is NoticeState.QUEUED for n in line.notices(Reason.REASSIGNED)), "the new one's goes"
+
+
+def test_what_has_not_left_for_anybody_who_was_added_by_hand_is_called_back_when_it_is_over() -> None:
+    line = Line().signal(level="red").say(Acknowledge("甲"))
+    line.provider = lambda _: None
+    line.say(Dispatch("甲", "leader1")).say(Dispatch("甲", "worker1")).say(FalseAlarm("甲"))
+    assert {n.state for n in line.notices() if n.person == "worker1"} == {NoticeState.CANCELLED}
+    assert not [n for n in line.notices() if n.state is NoticeState.QUEUED and n.reason is not Reason.RESOLVED]
