@@ -1,8 +1,9 @@
 // One case: how far it is, what may be done, why it is believed, who answers for the place, and everything that happened.
 
 import { ask, callers, fieldsOf } from "./ask.js";
-import { clocks, hushed } from "./clocks.js";
-import { h, keyed } from "./dom.js";
+import { deskParts, drawDesk } from "./case-desk.js";
+import { hushed } from "./clocks.js";
+import { h, keyed, still } from "./dom.js";
 import { icon, shape } from "./icons.js";
 import { chip, countdown, place, raised } from "./queue.js";
 import { at, stateWord, t, word } from "./say.js";
@@ -33,9 +34,10 @@ export function drawCase(pane, whole, on) {
   parts.head.replaceChildren(...head(alert));
   parts.steps.replaceChildren(...steps(alert));
   actions(alert, on);
-  parts.owed.replaceChildren(...callers(alert, (call, content) => say("call-back", on, { call, content })));
-  parts.evidence.replaceChildren(...evidence(alert));
-  parts.ladder.replaceChildren(...ladder(whole));
+  drawDesk(parts, whole, on);
+  still(parts.owed, [alert.owed, alert.may], () => callers(alert, (call, content) => say("call-back", on, { call, content })));
+  still(parts.evidence, [alert.origins, alert.text, alert.count, alert.value, alert.subjects, alert.placed_by, alert.rules, alert.policy], () => evidence(alert));
+  still(parts.ladder, [whole.ladder, whole.notices], () => ladder(whole));
   const names = people(whole);
   keyed(parts.timeline, [...whole.timeline].reverse(), {
     key: (entry) => String(entry.seq),
@@ -48,7 +50,7 @@ function skeleton(pane, whole, on) {
   const note = h("input.note", { maxlength: 2000, placeholder: t("note.placeholder"), "aria-label": t("note.placeholder"), autocomplete: "off" });
   parts = {
     head: h("header.case-head"), steps: h("ol.steps"), buttons: h("div.buttons"), asking: h("div"), owed: h("div"), note,
-    evidence: h("div.evidence"), ladder: h("ol.ladder"), timeline: h("ol.timeline"), may: "",
+    evidence: h("div.evidence"), ladder: h("ol.ladder"), timeline: h("ol.timeline"), may: "", ...deskParts(),
   };
   note.addEventListener("keydown", (event) => {
     // Enter that ends an input method's composition is not an order.
@@ -58,8 +60,8 @@ function skeleton(pane, whole, on) {
     h("button.back", { type: "button", onclick: on.back }, icon("back"), t("back")),
     parts.head,
     h("section", { "aria-label": t("section.steps") }, parts.steps),
-    h("section.acting", {}, parts.buttons, parts.asking, h("div.noting", {}, note, h("button", { type: "button", onclick: () => say("note", on) }, t("act.note")))),
-    parts.owed,
+    h("section.acting", {}, h("div.verbs", {}, parts.buttons, parts.further), parts.asking, h("div.noting", {}, note, h("button", { type: "button", onclick: () => say("note", on) }, t("act.note")))),
+    parts.clocks, parts.whistle, parts.owed,
     h("div.columns", {},
       h("section", {}, h("h3", {}, t("section.evidence")), parts.evidence),
       h("section", {}, h("h3", {}, t("section.ladder")), parts.ladder)),
@@ -78,7 +80,6 @@ function head(alert) {
       chip(alert), h("span.condition." + alert.condition, {}, word("condition", alert.condition)),
       h("span", {}, alert.grid_names.join(" › ")), h("span", {}, t("since", { at: at(alert.stages.event_at ?? raised(alert)) })),
       standing(alert), hushed(alert)),
-    h("p.clocks", {}, ...clocks(alert)),
   ];
 }
 
@@ -105,7 +106,7 @@ function actions(alert, on) {
     ...VERBS.filter((verb) => alert.may.includes(verb)).map((verb) => {
       const kind = verb === FIRST[alert.handling] ? ".primary" : RARE.includes(verb) ? ".last" : "";
       const begin = () => (fieldsOf(verb, alert).length ? unfold(verb, alert, on) : say(verb, on));
-      return h("button" + kind, { type: "button", onclick: begin }, t("act." + verb));
+      return h("button" + kind, { type: "button", "data-verb": verb, onclick: begin }, t("act." + verb));
     }),
   );
 }

@@ -58,6 +58,14 @@ export function keyed(list, items, { key, stamp, draw }) {
   for (const row of old.values()) row.remove();
 }
 
+/** Draw into a box only when what it shows has changed, so that what has the focus in it keeps it and pictures are not fetched again. */
+export function still(box, stamp, draw) {
+  const now = JSON.stringify([stamp, document.documentElement.lang]);
+  if (box.dataset.drawn === now) return;
+  box.dataset.drawn = now;
+  box.replaceChildren(...draw());
+}
+
 /** Say something in passing, for a few seconds. */
 export function toast(text, bad = false) {
   const box = h(bad ? "div.toast.bad" : "div.toast", {}, text);

@@ -4,13 +4,20 @@ import { get, post } from "./api.js";
 import { drawCase } from "./case.js";
 import { h, toast } from "./dom.js";
 import { shape } from "./icons.js";
+import { instructionsSheet } from "./instructions.js";
+import { beginKeys } from "./keys.js";
+import { learn } from "./known.js";
 import { connect, link, serverNow, standing } from "./live.js";
 import { colour, drawMap, drawTroubled } from "./map.js";
 import { drawPhones } from "./phones.js";
 import { drawQueue, FILTERS, order, place, raised, visible } from "./queue.js";
+import { anchored, beginPill } from "./rove.js";
 import { at, label, lasting, speak, t, ticking, tongue, word } from "./say.js";
+import { beginSheets, closeSheet, countSheets, readSheet, retellSheet, sheet } from "./sheets.js";
+import { silencesSheet } from "./silences.js";
 import { drawTimes } from "./times.js";
 import { drawWatch, watch } from "./watch.js";
+import { whistlesSheet } from "./whistles.js";
 
 const LEVELS = ["red", "orange", "yellow", "blue"];
 const VIEWS = ["queue", "map", "phones", "times"];
@@ -21,14 +28,26 @@ const state = { alerts: new Map(), whole: null, selected: "", picked: false, fil
 // Reading -------------------------------------------------------------------------------------------------------------
 
 async function refresh() {
-  const [open, over] = await Promise.all([get("/alerts?open=true&limit=300&shown=true"), get("/alerts?handling=closed&handling=false_alarm&handling=evaluated&limit=60")]);
+  const [open, over] = await Promise.all([get("/alerts?open=true&limit=200&shown=true"), get("/alerts?handling=closed&handling=false_alarm&handling=evaluated&limit=60")]);
   state.alerts = new Map([...over.alerts, ...open.alerts].map((alert) => [alert.id, alert]));
-  state.more = Boolean(open.cursor);
+  later(() => readMore(open.cursor), 0);
   $("queue").dataset.ready = "true";
   if (state.selected) later(readCase, 0);
   later(readPhones, 0);
   later(readGrids, 0);
   later(readTimes, 0);
+  draw();
+}
+
+/** The rest of what is open, worst first, up to as many as the queue shows: the first are on the screen by now. */
+async function readMore(cursor) {
+  for (let pages = 0; cursor && pages < 4; pages++) {
+    const further = await get(`/alerts?open=true&limit=200&shown=true&cursor=${encodeURIComponent(cursor)}`);
+    for (const alert of further.alerts) if (!((state.alerts.get(alert.id)?.version ?? -1) > alert.version)) state.alerts.set(alert.id, alert);
+    cursor = further.cursor;
+    draw();
+  }
+  state.more = Boolean(cursor);
   draw();
 }
 
@@ -55,6 +74,7 @@ async function readGrids() {
     drawMap($("map"), state.grids, narrow);
   }
   state.grids.features.forEach((feature, index) => { feature.properties = fresh.features[index]?.properties ?? feature.properties; });
+  learn(state.grids);
   colour(state.grids, state.grid);
   drawTroubled($("troubled"), state.grids, narrow);
 }
@@ -81,6 +101,8 @@ function later(act, pause) {
 let greeted = false;
 
 function arrived({ entry, alert }) {
+  later(readSheet, 1000);
+  later(countSheets, 10000);
   if (!alert) return;
   const before = state.alerts.get(alert.id);
   if (before && before.version > alert.version) return;
@@ -108,7 +130,8 @@ function draw() {
   drawTally(open);
   drawFilters(open);
   const rows = visible(state.alerts.values(), { filter: state.filter, grid: state.grid, now: serverNow() });
-  drawQueue($("queue"), rows, { filter: state.filter, selected: state.selected, on: { open: (alert) => choose(alert.id), acknowledge: (alert) => act(alert.id, "acknowledge", "") } });
+  const on = { open: (alert) => choose(alert.id), acknowledge: (alert) => act(alert.id, "acknowledge", "") };
+  anchored($("queue"), $("pill"), () => drawQueue($("queue"), rows, { filter: state.filter, selected: state.selected, on }));
   drawCase($("case"), state.whole, { act: (verb, note, more) => act(state.selected, verb, note, more), back });
   const narrowed = $("narrowed");
   narrowed.hidden = !state.grid && !state.more;
@@ -155,6 +178,11 @@ function tick() {
     const left = Date.parse(element.dataset.until) - now;
     element.textContent = left > 0 ? t("next", { who: ticking(left + 999) }) : t("next.soon");
   }
+  for (const element of document.querySelectorAll("[data-left]")) {
+    const left = Date.parse(element.dataset.left) - now;
+    element.textContent = left > 0 ? t("left", { time: ticking(left + 999) }) : t("clock.late");
+    element.classList.toggle("late", left <= 0);
+  }
   $("clock").textContent = at(now);
   const how = standing();
   const silent = Math.round((Date.now() - link.heard) / 1000);
@@ -174,6 +202,7 @@ function select(id) {
 }
 
 function choose(id) {
+  closeSheet();
   state.picked = true;
   history.replaceState(null, "", "#" + id);
   if (state.selected !== id) select(id);
@@ -187,7 +216,18 @@ function back() {
   draw();
 }
 
+/** Go up or down the queue from the case that is shown; the row has the focus, so that Enter and the arrows go on from there. */
+function move(step) {
+  const rows = [...$("queue").querySelectorAll(":scope > .row")];
+  const now = rows.findIndex((row) => row.dataset.key === state.selected);
+  const wanted = rows[Math.max(0, Math.min(rows.length - 1, now + step))];
+  if (!wanted) return;
+  choose(wanted.dataset.key);
+  document.querySelector("#queue .row.selected .open")?.focus();
+}
+
 function show(view) {
+  closeSheet();
   document.documentElement.dataset.view = view;
   delete document.documentElement.dataset.reading;
   drawTabs();
@@ -240,6 +280,8 @@ function retell() {
   if (state.grids) { drawMap($("map"), state.grids, narrow); colour(state.grids, state.grid); drawTroubled($("troubled"), state.grids, narrow); }
   drawPhones($("phones"), state.notices, (id) => choose(id));
   if (state.times) drawTimes($("times"), state.times);
+  if (state.grids) learn(state.grids);
+  retellSheet();
   drawWatch();
   draw();
 }
@@ -257,6 +299,13 @@ function begin() {
     document.documentElement.dataset.shade = dark ? "light" : "dark";
     kept("shade", document.documentElement.dataset.shade);
   });
+  sheet("silences", silencesSheet(() => state.alerts));
+  sheet("whistles", whistlesSheet(choose));
+  sheet("instructions", instructionsSheet());
+  beginSheets(tick);
+  beginKeys({ move, acknowledge: () => { if (state.whole?.alert.may.includes("acknowledge")) act(state.selected, "acknowledge", ""); } }, kept);
+  beginPill($("queue"), $("pill"));
+  later(countSheets, 500);
   if (location.hash.length > 1) choose(decodeURIComponent(location.hash.slice(1)));
   retell();
   connect({

@@ -5,7 +5,7 @@ import { icon, shape } from "./icons.js";
 import { stateWord, t, word } from "./say.js";
 
 const RANK = { red: 3, orange: 2, yellow: 1, blue: 0 };
-const SHOWN = 200;
+const SHOWN = 1000;
 const RECENT = 300000; // what ended less than five minutes ago stays in sight
 
 export const FILTERS = {

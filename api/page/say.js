@@ -28,6 +28,9 @@ export function word(set, value) {
   return WORDS[language][`${set}.other`] ? t(`${set}.other`, { [set]: value }) : String(value);
 }
 
+/** Every value of a set that there are words for. */
+export const values = (set) => Object.keys(ZH).filter((key) => key.startsWith(set + ".") && key !== set + ".other").map((key) => key.slice(set.length + 1));
+
 /** How a notice stands, in the words of its channel. */
 export function stateWord(channel, state) {
   return WORDS[language][`state.${channel}.${state}`] ?? word("state", state);
