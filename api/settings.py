@@ -51,6 +51,27 @@ class ApiSettings(Section):
         return self
 
 
+class ReportSettings(Section):
+    """Reports of patrols and residents (docs/reports.md)."""
+
+    link_days: int = Field(90, ge=1, le=3660, title="Days for which a grid worker's link is good")
+    edition: int = Field(
+        1, ge=1, title="A number that is in every signature: raised, all links and posters made before are void"
+    )
+    worker_per_hour: int = Field(60, ge=1, title="Reports of one grid worker in an hour")
+    poster_per_hour: int = Field(
+        60, ge=1, title="Reports from one poster in an hour; what may be life-safety is taken beyond it"
+    )
+    address_per_hour: int = Field(
+        12, ge=1, title="Reports of residents from one address in an hour, at each API process"
+    )
+    picture_mb: float = Field(4.0, gt=0, le=16, title="Megabytes of one picture")
+    pictures_mb: float = Field(
+        4096.0, gt=0, title="Megabytes of all pictures in the ledger together; the oldest leave first"
+    )
+    picture_days: int = Field(365, ge=1, title="Days for which a picture is kept")
+
+
 class ClockSettings(Section):
     """A recording's time instead of the real one (see `ingest.clock`); set by `tocsin replay`, not by hand."""
 
@@ -77,6 +98,7 @@ class Settings(BaseSettings):
     ledger: LedgerSettings = LedgerSettings()
     notify: NotifySettings = NotifySettings()
     api: ApiSettings = ApiSettings()
+    reports: ReportSettings = ReportSettings()
     selfwatch: SelfwatchSettings = SelfwatchSettings()
     clock: ClockSettings = ClockSettings()
     secret: SecretStr = Field(

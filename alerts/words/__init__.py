@@ -16,7 +16,15 @@ from alerts.calendar import CHINA
 
 LANGUAGES: Final = ("zh", "en")
 _SECTIONS: Final = MappingProxyType(
-    {"level": "level", "from": "level", "to": "level", "channel": "channel", "origin": "origin", "clock": "clock"}
+    {
+        "level": "level",
+        "from": "level",
+        "to": "level",
+        "channel": "channel",
+        "origin": "origin",
+        "clock": "clock",
+        "report": "report",
+    }
 )
 _INSTANTS: Final = frozenset({"due", "until"})
 _HERE: Final = Path(__file__).parent

@@ -17,8 +17,9 @@ from alerts.ledger.port import Ledger
 from alerts.roster import Roster
 from alerts.settings import NotifySettings
 from api.pushes import Pushes
+from api.reports import ReportDoor
 from api.selfwatch.board import Board
-from api.slips import Slips
+from api.slips import ReportLinks, Slips
 from ingest.clock import Clock
 from ingest.events import Call, Point
 from ingest.places import Placing
@@ -48,6 +49,7 @@ class Desk:
     without it calls are refused with 503. `counts` adds figures to `/metrics`; each of `checks` says "" when its part
     is well, else what is wrong. `board` has what the watch over the system itself found, `pushes`
     are the doors of platforms, `settle` finds the grid of a point at an instant, `slips` sign the pages of instructions.
+    `reports` takes what patrols and residents report, `report_links` sign their pages, `reveal` opens a sealed number.
     """
 
     ledger: Ledger
@@ -64,6 +66,9 @@ class Desk:
     pushes: Pushes | None = None
     settle: Callable[[Point, datetime], Placing | None] | None = None
     slips: Slips = field(default_factory=lambda: Slips(""))
+    reports: ReportDoor | None = None
+    report_links: ReportLinks = field(default_factory=lambda: ReportLinks(""))
+    reveal: Callable[[str], str] | None = None
 
 
 def _desk(request: Request) -> Desk:
