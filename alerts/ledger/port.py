@@ -149,6 +149,9 @@ class Ledger(Protocol):
     def outbox(self, *, alert: str = "", states: Sequence[str] = (), limit: int = 200) -> list[Notice]:
         """Notices; those of canaries only where their `alert` is named."""
 
+    def notices_of(self, alerts: Sequence[str]) -> dict[str, list[Notice]]:
+        """The notices of several alerts, each alert's oldest first; every alert that was asked for is in it."""
+
     def notice_by_provider_id(self, provider_id: str) -> Notice | None: ...
 
     def lease_notices(
@@ -225,6 +228,9 @@ class Ledger(Protocol):
 
     def whistled(self, limit: int = 1000) -> list[Alert]:
         """Cases with an open whistle, the oldest case first."""
+
+    def given_to(self, people: Sequence[str], since: datetime) -> list[Alert]:
+        """Cases given to one of these people that are open, or were raised at or after an instant; the newest first, at most 1,000."""
 
     def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:
         """Alerts raised between two instants, for response metrics; no canaries."""

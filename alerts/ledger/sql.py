@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, 
 from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.duty import Duty
 from alerts.bundles import Lane
-from alerts.ledger import bundles, canaries, place, tables, unknown, whistle
+from alerts.ledger import bundles, canaries, given, place, tables, unknown, whistle
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.engine import Database, plain_errors
 from alerts.ledger.instructions import SqlInstructions
@@ -95,6 +95,13 @@ class SqlLedger:
         else:
             statement = statement.order_by(_O.created_at.desc(), _O.key.desc())
         return [notice_of(row) for row in self._rows(statement.limit(limit))]
+
+    def notices_of(self, alerts: Sequence[str]) -> dict[str, list[Notice]]:
+        found: dict[str, list[Notice]] = {ident: [] for ident in alerts}
+        wanted = select(tables.outbox).where(_O.alert.in_(list(found))).order_by(_O.created_at, _O.step, _O.key)
+        for row in self._rows(wanted) if found else ():
+            found[row.alert].append(notice_of(row))
+        return found
 
     def notice_by_provider_id(self, provider_id: str) -> Notice | None:
         found = self._rows(select(tables.outbox).where(_O.provider_id == provider_id).limit(1)) if provider_id else []
@@ -206,6 +213,9 @@ class SqlLedger:
 
     def whistled(self, limit: int = 1000) -> list[Alert]:
         return [alert_of(row) for row in self._rows(whistle.whistled(limit))]
+
+    def given_to(self, people: Sequence[str], since: datetime) -> list[Alert]:
+        return [alert_of(row) for row in self._rows(given.given_to(people, since))] if people else []
 
     def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:
         statement = select(tables.alert).where(_A.raised_at >= since, _A.raised_at < until, canaries.NO_ALERT)

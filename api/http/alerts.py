@@ -24,7 +24,7 @@ EXAMPLE: Final[dict[str, Any]] = {
     "id": "6f1c0d4be2a94f0b7c1a2e55", "kind": "fire", "level": "red", "condition": "active", "handling": "new", "over": False,
     "grid": "yz-03-07", "township": "yz-03", "grid_names": ["云泽县", "柳溪镇", "第七网格"],
     "point": {"lat": 30.1, "lon": 103.2}, "placed_by": "registry", "origins": ["sensor", "camera"],
-    "subjects": ["smoke-0142", "cam-01"], "rules": ["smoke-density"], "count": 3, "text": "", "value": 0.31, "marks": [],
+    "subjects": ["smoke-0142", "cam-01"], "rules": ["smoke-density"], "rule_versions": ["smoke-density@3f9c01ab"], "count": 3, "text": "", "value": 0.31, "marks": [],
     "stages": {"event_at": "2026-05-01T08:00:00+00:00", "raised_at": "2026-05-01T08:00:01.200000+00:00"},
     "last_seen": "2026-05-01T08:00:09+00:00", "assignee": "", "step": 1, "steps": 4,
     "escalate_at": "2026-05-01T08:00:05+00:00", "quiet": None, "policy": "fire-red/1", "outcome": "", "version": 4,
@@ -129,7 +129,8 @@ def list_alerts(request: Request, desk: TheDesk, query: Annotated[AlertQuery, Qu
         request.app.state.saw([a.id for a in page.alerts if unseen(a)])
     registry = desk.registry()
     now = desk.clock.now()
-    found = [rows.alert_row(a, registry, desk.ledger.outbox(alert=a.id), now=now) for a in page.alerts]
+    notices = desk.ledger.notices_of([a.id for a in page.alerts])
+    found = [rows.alert_row(a, registry, notices[a.id], now=now) for a in page.alerts]
     return answer({"alerts": found, "cursor": page.cursor, "seq": seq})
 
 

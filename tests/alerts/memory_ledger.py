@@ -193,7 +193,13 @@ class MemoryLedger:
 
     def outbox(self, *, alert: str = "", states: Sequence[str] = (), limit: int = 200) -> list[Notice]:
         rows = [n for n in self.tables.notices.values() if alert in {"", n.alert} and (not states or n.state in states)]
+        if alert:
+            return sorted(rows, key=lambda n: (n.created_at, n.step, n.key))[:limit]
         return sorted(rows, key=lambda n: (n.created_at, n.key), reverse=True)[:limit]
+
+    def notices_of(self, alerts: Sequence[str]) -> dict[str, list[Notice]]:
+        rows = sorted(self.tables.notices.values(), key=lambda n: (n.created_at, n.step, n.key))
+        return {ident: [n for n in rows if n.alert == ident] for ident in alerts}
 
     def notice_by_provider_id(self, provider_id: str) -> Notice | None:
         return next((n for n in self.tables.notices.values() if n.provider_id == provider_id), None)
@@ -276,6 +282,11 @@ class MemoryLedger:
     def whistled(self, limit: int = 1000) -> list[Alert]:
         found = (a for a in self.tables.alerts.values() if a.work.whistle is not None)
         return sorted(found, key=lambda a: (a.stages["raised_at"], a.id))[:limit]
+
+    def given_to(self, people: Sequence[str], since: datetime) -> list[Alert]:
+        theirs = (a for a in self.tables.alerts.values() if a.assignee and a.assignee in people)
+        found = [a for a in theirs if not a.handling.over or a.stages["raised_at"] >= since]
+        return sorted(found, key=lambda a: (-a.stages["raised_at"].timestamp(), a.id))[:1000]
 
     def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:
         return [a for a in self.tables.alerts.values() if since <= a.stages["raised_at"] < until]

@@ -119,6 +119,26 @@ def test_cases_with_an_open_whistle_are_listed_the_oldest_first(ledger: Ledger) 
     assert [a.id for a in ledger.whistled()] == ["a1"]
 
 
+def test_the_cases_of_people_are_those_that_are_open_and_those_of_late_the_newest_first(ledger: Ledger) -> None:
+    def of(ident: str, person: str, hours: float, handling: Handling = Handling.DISPATCHED) -> Alert:
+        stages = {"raised_at": NOW - timedelta(hours=hours)}
+        return alert(ident, assignee=person, handling=handling, stages=stages)
+
+    save(
+        ledger,
+        of("a1", "p1", 90),
+        of("a2", "p1", 1, Handling.CLOSED),
+        of("a3", "p1", 30, Handling.CLOSED),
+        of("a4", "p2", 0),
+        of("a5", "p3", 0),
+        of("a6", "", 0),
+    )
+    day = NOW - timedelta(hours=24)
+    assert [a.id for a in ledger.given_to(("p1", "p2", "nobody"), day)] == ["a4", "a2", "a1"]
+    assert ledger.given_to(("p4", ""), day) == []
+    assert ledger.given_to((), day) == []
+
+
 def test_an_unknown_alert_is_none(ledger: Ledger) -> None:
     assert ledger.alert("nobody") is None
     with ledger.transaction() as tx:
@@ -226,6 +246,8 @@ def test_a_notice_exists_once_however_often_it_is_decided(ledger: Ledger) -> Non
     assert queue(ledger, notice("n1"), notice("n2"), notice("n1", text="repeat")) == 2
     assert queue(ledger, notice("n1", text="later"), notice("n3")) == 1
     assert [(n.key, n.text) for n in ledger.outbox(alert="a1")] == [("n1", "火警"), ("n2", "火警"), ("n3", "火警")]
+    assert ledger.notices_of(["a1", "nobody"]) == {"a1": ledger.outbox(alert="a1"), "nobody": []}
+    assert ledger.notices_of([]) == {}
 
 
 def test_a_notice_changes_and_is_found_by_its_providers_name(ledger: Ledger) -> None:
