@@ -76,10 +76,11 @@ class Reason(StrEnum):
     CHECK_IN = "check_in"  # 报平安: whoever is alone at the scene is asked for a word
     NO_WORD = "no_word"  # none has come, says the notice to the level above …
     WORD = "word"  # … and then one has
+    ORDER = "order"  # 回写: the platform of a work order hears how it stands
     REPORTED = "reported"  # what became of it, to the grid worker who reported it
 
 
-AFTERWARDS: Final = frozenset({Reason.RESOLVED, Reason.REPORTED})  # said when a case is over: they begin nothing
+AFTERWARDS: Final = frozenset({Reason.RESOLVED, Reason.REPORTED, Reason.ORDER})  # said when a case is over: they begin nothing
 
 
 class NoticeState(StrEnum):

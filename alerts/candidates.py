@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from alerts.alert import Alert
-from alerts.identity import home
+from alerts.docket import Docket
+from alerts.identity import home, identity, mark
 from alerts.outcome import Why
-from alerts.policy import Merging
+from alerts.policy import Merging, Policies
 from ingest.events import Point
 from streams.signal import Signal
 
@@ -60,3 +61,24 @@ def _cells(point: Point | None) -> Iterator[tuple[int, int]]:
 def _around(point: Point | None) -> Iterator[tuple[int, int]]:
     for lat, lon in _cells(point):
         yield from ((lat + north, lon + east) for north in (-1, 0, 1) for east in (-1, 0, 1))
+
+
+def gathered(docket: Docket, batch: Sequence[Signal], held: Mapping[str, str], policies: Policies) -> Candidates:
+    """Everything a batch may touch, asked for in four questions. `held` are the signal keys that were applied before."""
+    candidates = Candidates()
+    docket.load(docket.tx.alerts(sorted(set(held.values()) - {""})))
+    fresh = [s for s in batch if s.active and mark(s) not in held]
+    found = docket.tx.open_with(sorted({identity(s, policies.policy(s.kind).merging) for s in fresh}))
+    by_place = [s for s in fresh if policies.policy(s.kind).merging.place]
+    if by_place:
+        cap = max(policies.policy(s.kind).merging.cap for s in by_place)
+        found += docket.tx.open_alerts(
+            townships=sorted({s.place.township for s in by_place}),
+            kinds=sorted({s.kind for s in by_place}),
+            near=list({s.place: None for s in by_place}),
+            since=min(s.raised_at for s in by_place) - cap,
+        )
+    docket.load(found)
+    for alert in found:
+        candidates.put(alert)
+    return candidates

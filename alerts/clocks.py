@@ -122,6 +122,15 @@ def hasten(clock: Clock, due: datetime, now: datetime) -> Clock:
     return _limited(going, "hastened", due, None, now)
 
 
+def bound(clock: Clock, due: datetime, now: datetime) -> Clock:
+    """The matter came with a limit of its own: that holds, be it earlier or later. One that was over when it came has used all its time."""
+    if clock.state is not State.RUNNING or clock.due is None or clock.started is None or clock.due == due:
+        return clock
+    if due <= clock.started:
+        clock = replace(clock, started=due - (clock.due - clock.started))
+    return _limited(clock, "ordered", due, None, now)
+
+
 def strike(clock: Clock, now: datetime) -> tuple[Clock, tuple[Stroke, ...]]:
     """What has fallen due by `now`, each once, the gravest last; a pause that has run out ends at its own instant."""
     if clock.state is State.PAUSED and clock.pauses[-1].until <= now:

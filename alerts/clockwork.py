@@ -208,6 +208,11 @@ def _timers(timers: Mapping[str, datetime], wound: Iterable[Clock]) -> Mapping[s
     return MappingProxyType({**others, **ours})
 
 
+def wound(alert: Alert, some: tuple[Clock, ...]) -> Alert:
+    """The case with these clocks, and the timers that they ask for."""
+    return replace(alert, work=replace(alert.work, clocks=some), timers=_timers(alert.timers, some))
+
+
 def _key(clock: Clock, stroke: Stroke) -> str:
     """What tells this stroke of this limit from any other: the same one is the same notice, however often it is decided (law 3)."""
     return f"{timer_of(clock)}/{stroke}/{_text(clock.due)}"

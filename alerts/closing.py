@@ -26,7 +26,8 @@ CONTENT_FROM: Final = 3  # of five: who gives less is not content
 def handle(alert: Alert, command: Handle, now: datetime) -> Outcome:
     """The work is done, as far as whoever did it can say."""
     done = said(alert, command, now)
-    return replace(done, alert=replace(done.alert, work=replace(done.alert.work, handled_by=command.by)))
+    work = replace(done.alert.work, handled_by=command.by, result=command.note)
+    return replace(done, alert=replace(done.alert, work=work))
 
 
 def verify(alert: Alert, command: Verify, now: datetime) -> Outcome:

@@ -10,6 +10,7 @@ from alerts.alert import Alert, Notice, NoticeState, Reason
 from alerts.clock_commands import Agree, Extend, Pause, Resume
 from alerts.closing_commands import CallBack, Close, FalseAlarm, Rate, Reopen, Verify, Void
 from alerts.moves import Move
+from alerts.orders import Linked
 from alerts.policy import Policy
 from alerts.quiet.events import QuietEvent
 from alerts.scene_commands import Arrive, CheckIn
@@ -115,7 +116,8 @@ class Split:
     by: str
     note: str = ""
     callers: tuple[Caller, ...] = ()  # as the other case knows them: put in by the conductor …
-    active: tuple[str, ...] | None = None  # … as are the signal keys that are still active there; None: not known
+    orders: tuple[Linked, ...] = ()  # … as are the work orders …
+    active: tuple[str, ...] | None = None  # … and the signal keys that are still active there; None: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,31 @@ class Cleared:
 
     move: ClassVar[Move] = Move.CLEAR
     signal: Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """One more state of a work order that is this case's (`alerts.ordered`)."""
+
+    move: ClassVar[Move] = Move.JOIN
+    signal: Signal
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class InArea:
+    """The case is one call of an area incident, `area` (`alerts.hot_issues`)."""
+
+    move: ClassVar[Move] = Move.JOIN
+    area: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gains:
+    """The area incident has one more call, `case`."""
+
+    move: ClassVar[Move] = Move.TAKE_IN
+    case: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +309,9 @@ Event = (
     Command
     | Raised
     | Cleared
+    | Ordered
+    | InArea
+    | Gains
     | Gone
     | EscalationDue
     | TimerDue

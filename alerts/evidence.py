@@ -11,12 +11,15 @@ from typing import Any, Final
 from alerts.alert import Alert, Condition, Entry, Handling, Reason
 from alerts.commands import Gone, Raised
 from alerts.escalation import ring
+from alerts.orders import linked, named, put
 from alerts.outcome import Outcome, Why
 from alerts.work import NOTICE, PAGE, Work
 from ingest.events import Mark
+from ingest.orders import Order
 from streams.calls import RULE as CALL
+from streams.orders import order_in
 from streams.reports import RULE as REPORT
-from streams.signal import Level, Signal
+from streams.signal import VERSION, Level, Signal
 
 LISTED: Final = 50  # subjects and rules named on an alert; the timeline has all of them
 FOLLOWED: Final = 500  # signal keys that are followed until they clear
@@ -48,7 +51,7 @@ def opened(event: Raised, now: datetime) -> Outcome:
         last_seen=signal.raised_at,
         active_keys=_with_key((), signal),
         policy=event.policy.name,
-        work=work if mutes else _heard(work, signal),
+        work=_ruled(work, signal) if mutes else _heard(work, signal),
     )
     if mutes:  # it keeps its chain: a person may say that it is in earnest after all
         return recorded(replace(alert, handling=_muted_handling(signal.marks), chain=chain), event, now)
@@ -101,11 +104,26 @@ def grown(alert: Alert, signal: Signal, level: Level) -> Alert:
 
 
 def _heard(work: Work, signal: Signal) -> Work:
-    return _called(work, signal).heard(signal.raised_at)
+    order = order_in(signal)
+    if order is not None and _new(work, order):
+        work = replace(work, orders=put(work.orders, linked(order, signal.raised_at)))
+    return _called(_ruled(work, signal), signal).heard(signal.raised_at)
+
+
+def _ruled(work: Work, signal: Signal) -> Work:
+    version = signal.evidence.get(VERSION)
+    return work.ruled(f"{signal.rule}@{version}") if version else work
+
+
+def _new(work: Work, order: Order) -> bool:
+    return named(work.orders, order.platform, order.number) is None
 
 
 def _called(work: Work, signal: Signal) -> Work:
     """Whoever calls about a case is owed a word about its end, also when somebody else called before."""
+    order = order_in(signal)
+    if order is not None and order.secret:
+        return work
     if signal.rule == REPORT:
         way = signal.evidence.get("told", "")
         person = signal.evidence.get("reporter", "")
@@ -151,6 +169,8 @@ def entry(alert: Alert, event: Raised, now: datetime, what: str, more: Mapping[s
     }
     if signal.value is not None:
         detail["value"] = signal.value
+    if version := signal.evidence.get(VERSION):
+        detail[VERSION] = version
     return Entry(alert.id, now, what, why=event.why, detail=MappingProxyType({**detail, **more}))
 
 

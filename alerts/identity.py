@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alerts.alert import Alert
+from alerts.orders import named
 from alerts.outcome import Why
 from alerts.policy import Merging
 from alerts.work import CALLERS
 from ingest.events import Point, digest
+from streams.orders import order_in, order_key
 from streams.signal import Signal
 
 _EARTH: Final = 6_371_008.8  # metres: the mean radius of WGS-84
@@ -35,8 +37,29 @@ def alert_id(identity: str, signal: Signal) -> str:
 
 
 def mark(signal: Signal) -> str:
-    """What was said under a signal's key: each level once, and the end once."""
+    """What was said under a signal's key: each level once, and the end once; of a work order each state of each unit once."""
+    if (order := order_in(signal)) is not None:
+        return f"{signal.key}/{digest(order.step)}"
     return f"{signal.key}/{signal.level}" if signal.active else end_of(signal.key)
+
+
+def earlier(signal: Signal) -> tuple[str, ...]:
+    """The key of the work order that the one of a signal is about (催单, 补单); nothing for any other signal."""
+    order = order_in(signal)
+    return (order_key(order.platform, order.about),) if order is not None and order.about else ()
+
+
+def follows(signal: Signal, alert: Alert) -> bool:
+    """Whether a signal is one more state of a work order of a case, or of an order about one of its orders while it is open."""
+    order = order_in(signal)
+    if order is None:
+        return False
+    return named(alert.work.orders, order.platform, order.number) is not None or not alert.handling.over
+
+
+def order_keys(alert: Alert) -> tuple[str, ...]:
+    """The keys under which the work orders of a case are remembered."""
+    return tuple(order_key(order.platform, order.number) for order in alert.work.orders)
 
 
 def end_of(key: str) -> str:

@@ -15,6 +15,7 @@ from alerts.alert import Alert, Condition, Entry, Handling, Reason
 from alerts.commands import Follow, LetGo, Merge, Split, TakeIn
 from alerts.escalation import ring, silent
 from alerts.moves import Move
+from alerts.orders import named, put, without
 from alerts.outcome import Cancel, NotAllowed, Outcome, Why
 from alerts.spoken import begun_again, line, said
 from alerts.transitions import TABLE, after
@@ -77,6 +78,8 @@ def _with(alert: Alert, other: Alert) -> Alert:
         work = (
             work if any(c.call == caller.call for c in work.callers) else replace(work, callers=(*work.callers, caller))
         )
+    for order in other.work.orders:
+        work = replace(work, orders=put(work.orders, order))
     return replace(
         alert,
         condition=Condition.ACTIVE if Condition.ACTIVE in {alert.condition, other.condition} else Condition.CLEARED,
@@ -97,8 +100,9 @@ def split(alert: Alert, command: Split, now: datetime) -> Outcome:
     known_active = alert.active_keys if command.active is None or evidence.MORE in command.active else command.active
     keys = tuple(key for key in alert.active_keys if key in set(known_active))  # some may have ended meanwhile
     ended = bool(alert.active_keys) and not keys
+    orders = tuple(named(command.orders, o.platform, o.number) or o for o in alert.work.orders)
     work = replace(
-        alert.work, callers=callers, merged_into="", finding="", taken=None, handled_by="",
+        alert.work, callers=callers, orders=orders, merged_into="", finding="", taken=None, handled_by="",
         normal_since=now if ended else alert.work.normal_since,
     )  # fmt: skip
     begun = replace(
@@ -116,6 +120,7 @@ def let_go(alert: Alert, event: LetGo, now: datetime) -> Outcome:
         alert.work,
         merged=tuple(ident for ident in alert.work.merged if ident != other.id),
         callers=tuple(caller for caller in alert.work.callers if caller.call not in theirs),
+        orders=without(alert.work.orders, other.work.orders),
     )
     keys = tuple(key for key in alert.active_keys if key not in set(other.active_keys))
     left = replace(

@@ -8,6 +8,7 @@ from enum import StrEnum
 from alerts.alert import Alert, Entry, Handling, Reason
 from alerts.clock import Stroke
 from alerts.moves import Move
+from alerts.orders import Report
 from alerts.whistle import Tell
 
 
@@ -66,6 +67,15 @@ class Why(StrEnum):
     FLAPPING = "flapping"
     GATHERING = "gathering"
     DRILL = "drill"  # a named drill that two people approved
+    GROUPED = "grouped"  # waits to be told with its group
+    BUDGET = "budget"  # the receiver has been sent as much as the policy allows
+    COLLAPSED = "collapsed"  # the same is waiting to be said already
+    GROUP_FIRST = "group_first"  # these are the words of `alerts.quiet.grouping.Told`
+    GROUP_NEW = "group_new"
+    GROUP_ALL_RESOLVED = "group_all_resolved"
+    GROUP_SOME_RESOLVED = "group_some_resolved"
+    GROUP_REPEAT = "group_repeat"
+    GROUP_UNCHANGED = "group_unchanged"
     QUIET_HOURS = "quiet_hours"  # waits until this person's quiet hours are over
     GRAVER = "graver"  # a clock struck something graver at the same time
     PAUSE_ENDED = "pause_ended"  # a service clock goes on by itself
@@ -81,6 +91,10 @@ class Why(StrEnum):
     CHECKED_IN = "checked_in"  # a word came from the scene
     LEFT = "left"  # nobody is at the scene any more
     TRIAGE = "triage"  # the answers to the questions of its kind say so
+    SAME_ORDER = "same_order"  # an order about an order that is a case already (催单, 补单)
+    ORDER_LIMIT = "order_limit"  # the limit that a work order came with
+    NO_DOOR = "no_door"  # nothing is written back to that platform
+    HOT_ISSUE = "hot_issue"  # one call of an area incident
     NOT_WORSE = "not_worse"  # they do not make it worse; they never make it less bad
 
 
@@ -173,8 +187,29 @@ class TellReporters:
     reports: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class WriteBack:
+    """The platform of a work order hears how it stands (回写). `number` counts the reports of one order; `text` is said beside them."""
+
+    platform: str
+    order: str
+    report: Report
+    number: int
+    text: str = ""
+
+
 Effect = (
-    Notify | NotifyPerson | NotifyAbove | Supervise | HandDown | Tell | Cancel | Cascade | TellToldPeople | TellReporters
+    Notify
+    | NotifyPerson
+    | NotifyAbove
+    | Supervise
+    | HandDown
+    | Tell
+    | Cancel
+    | Cascade
+    | TellToldPeople
+    | TellReporters
+    | WriteBack
 )
 
 

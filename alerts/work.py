@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from alerts.clock import Clock
+from alerts.orders import Linked
 from alerts.quiet.hush import Kept
 from alerts.rules import NONE, Rules
 from alerts.scene import Scene
@@ -19,6 +20,7 @@ from alerts.whistle import Whistle
 CALLERS: Final = 1000  # owed a word by one case; the next call opens a case of its own, so that nobody is forgotten
 NOTICE: Final = "notice"
 PAGE: Final = "page"
+VERSIONS: Final = 50  # of rules, named on a case
 RECENT: Final = 100  # instants of evidence that a chain's conditions can count
 
 
@@ -72,12 +74,17 @@ class Work:
     merged: tuple[str, ...] = ()  # the cases that were taken in
     awaited: tuple[str, ...] = ()  # people of a step whom everybody's yes is waited for
     confirmed: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()  # by which form of which rules it was opened and added to, as `id@version`
     paused: bool = False  # the chain waits for a condition of its next step
     recent: tuple[datetime, ...] = ()  # when evidence came, newest last
     finding: str = ""
     clocks: tuple[Clock, ...] = ()  # the service clocks, as `alerts.clockwork` winds them
     hush: Kept | None = None  # what keeps the bell shut, while the timer `quiet` runs (`alerts.hushing`)
     passed: tuple[str, ...] = ()  # levels that were passed over for want of people, to which it is handed back down
+    orders: tuple[Linked, ...] = ()  # the hotline's work orders it is about (`alerts.ordered`)
+    result: str = ""  # what whoever handled it said was done
+    area: str = ""  # the area incident of which it is one call
+    members: tuple[str, ...] = ()  # of an area incident: the cases that are its calls
     whistles: tuple[Whistle, ...] = ()  # blown for it, the last one last; only that one may be open
     scene: Scene | None = None  # who is there, from the arrival until it is handled
     triage: Triaged | None = None  # what was answered last to the questions of its kind
@@ -100,6 +107,12 @@ class Work:
     def heard(self, at: datetime) -> Work:
         """With one more piece of evidence."""
         return replace(self, recent=(*self.recent[-RECENT + 1 :], at))
+
+    def ruled(self, rule: str) -> Work:
+        """With the form of a rule, as `id@version`, that said something about the case; the first so many are named."""
+        if rule in self.versions or len(self.versions) >= VERSIONS:
+            return self
+        return replace(self, versions=(*self.versions, rule))
 
     def called(self, call: str, at: datetime, *, way: str = "", person: str = "") -> Work:
         """With one more caller; the same call counts once."""

@@ -18,14 +18,15 @@ from typing import Final
 from pydantic import Field, ValidationError
 
 from ingest.events import Call, Mark
-from ingest.orders import Order
+from ingest.orders import ENDED, Order
 from streams.detectors.pack import pack, unpack
-from streams.orders import OrderRules, load_orders, signal_of
+from streams.orders import OrderRules, load_orders, order_key, signal_of
 from streams.rules import InvalidRules, Name, Section
 from streams.signal import Level, Origin, Signal, signal_key
 
 SHIPPED: Final = Path(__file__).with_name("keywords.toml")
 RULE: Final = "hotline"
+REMEMBERED: Final = 50_000  # orders that are done, so that an earlier state that comes later does not open them
 _CLAUSES: Final = re.compile(r"[,，.。;；!！?？、\n\r\t:：]+")
 _ADJACENT: Final = 2  # characters between a negation and the word it denies
 _REACH: Final = 6  # characters between a word and what makes it only a thought
@@ -113,12 +114,13 @@ class Listener:
 
 
 class Calls:
-    """The hotline's calls of one partition. Nothing is awaited, so there are no timers; what is kept are counts."""
+    """The hotline's calls of one partition. There are no timers; what is kept are counts, and which orders are done."""
 
     def __init__(self, keywords: Keywords, orders: OrderRules | None = None) -> None:
         self.listener = Listener(keywords)
         self.orders = orders or load_orders()
         self.counts: Counter[str] = Counter()
+        self._done: dict[str, float] = {}  # seconds since 1970, longest unheard first
 
     def update(self, event: Call) -> list[Signal]:
         """One call. A repeat gives the same signal with the same key. Muted calls say nothing."""
@@ -141,11 +143,25 @@ class Calls:
         if (event.marks & ~Mark.LATE).mutes or not self.orders.ours(order):
             self.counts[""] += 1
             return []
-        heard = None if order.done else self.listener.hear(f"{event.category}。{event.text}")
+        over = self._over(order)
+        heard = None if over else self.listener.hear(f"{event.category}。{event.text}")
         emergency = (heard[0].kind, heard[0].level, heard[1]) if heard else None
-        said = signal_of(event, order, self.orders, emergency, RULE)
+        said = signal_of(event, order, self.orders, emergency, RULE, active=not over)
         self.counts[said.kind] += 1
         return [said]
+
+    def _over(self, order: Order) -> bool:
+        """Whether the unit has nothing to do about it any more. An earlier state that comes after that does not begin it again."""
+        at = order.at.timestamp() if order.at else 0.0
+        whole = order_key(order.platform, order.number)
+        mine = f"{whole}/{order.unit}"
+        if order.done:
+            key = whole if order.state in ENDED else mine
+            self._done[key] = max(at, self._done.pop(key, 0.0))
+            while len(self._done) > REMEMBERED:
+                del self._done[next(iter(self._done))]
+            return True
+        return any(at <= self._done.get(key, -1.0) for key in (whole, mine))
 
     def due_at(self) -> datetime | None:
         """Never: a call is heard at once."""
@@ -156,9 +172,12 @@ class Calls:
         return []
 
     def snapshot(self) -> bytes:
-        """The counts as bytes."""
-        return pack(dict(self.counts))
+        """The counts, and which orders are done since when, as bytes."""
+        return pack({"counts": dict(self.counts), "done": self._done})
 
     def restore(self, raw: bytes) -> None:
         """Become what `snapshot` described; raises `BrokenSnapshot`."""
-        self.counts = Counter(unpack(raw))
+        said = unpack(raw)
+        earlier = not isinstance(said.get("counts"), dict)  # as it was written before there were orders
+        self.counts = Counter(said if earlier else said["counts"])
+        self._done = {} if earlier else said["done"]

@@ -110,7 +110,7 @@ def _load(path: Path) -> OrderRules:
 
 
 def signal_of(
-    call: Call, order: Order, rules: OrderRules, emergency: tuple[str, Level, str] | None, rule: str
+    call: Call, order: Order, rules: OrderRules, emergency: tuple[str, Level, str] | None, rule: str, *, active: bool
 ) -> Signal:
     """The signal of one state of an order; `emergency` is the kind, the level and the word that its text names.
 
@@ -125,7 +125,7 @@ def signal_of(
     return Signal(
         order_key(order.platform, order.number),
         kind, level, Origin.HOTLINE, call.ident, rule,
-        call.observed_at, call.received_at, call.received_at, call.place, active=not order.done,
+        call.observed_at, call.received_at, call.received_at, call.place, active=active,
         text="hotline_order", marks=call.marks & ~Mark.LATE,
         evidence={"word": word, "channel": call.channel, "address": call.address, _KEY: plain(order)},
     )  # fmt: skip

@@ -34,6 +34,11 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @cached_property
+    def version(self) -> str:
+        """Changes exactly when what it says does. A signal carries it, so that a case knows by which form of a rule it was opened."""
+        return digest("section", self.model_dump_json())[:8]
+
 
 class Rule(Section):
     """What every rule says: which tracks it watches and what a signal of it is called."""
@@ -49,7 +54,7 @@ class Rule(Section):
     )
     text: str = Field("", title="Key of the operators' text; empty is the rule's id")
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Changes exactly when the rule does: the state of a rule with the same digest is still good."""
         return digest("rule", self.model_dump_json())
@@ -197,6 +202,11 @@ class Rules(Section):
     def fingerprint(self) -> str:
         """Changes exactly when a rule does."""
         return digest("rules", self.model_dump_json())
+
+    @cached_property
+    def by_id(self) -> dict[str, Rule]:
+        """The rules by their id."""
+        return {rule.id: rule for rule in self.rule}
 
     @cached_property
     def named_metrics(self) -> frozenset[str]:

@@ -12,6 +12,7 @@ import orjson
 from ingest.events import InvalidEvent, Mark, Place, Point, check_schema, digest
 
 SCHEMA: Final = 1
+VERSION: Final = "rule_version"  # in a signal's evidence: of the rule that gave it away
 
 
 class Level(StrEnum):

@@ -126,7 +126,7 @@ class Surges:
     def _word(self, kind: str, area: str, episode: Episode, event: Call, usual: float) -> Signal:
         members = self._spots[kind, event.place.grid].recent
         return Signal(
-            _key(kind, area, episode), HOT, Level(self.rule.level), Origin.HOTLINE, hot_subject(kind, area), RULE,
+            _key(kind, area, episode), HOT, Level(self.rule.level), Origin.SYSTEM, hot_subject(kind, area), RULE,
             from_micros(episode.started), event.received_at, from_micros(self._now),
             Place(area, episode.township, None, event.place.why), value=float(len(members)), text=HOT,
             evidence={
@@ -155,7 +155,7 @@ class Surges:
             episode = self._episodes.pop((kind, area))
             at = from_micros(due)
             said.append(Signal(
-                _key(kind, area, episode), HOT, Level(self.rule.level), Origin.HOTLINE, hot_subject(kind, area), RULE, at, at, at,
+                _key(kind, area, episode), HOT, Level(self.rule.level), Origin.SYSTEM, hot_subject(kind, area), RULE, at, at, at,
                 Place(area, episode.township), active=False, text=HOT, evidence={"matter": kind},
             ))  # fmt: skip
         return said

@@ -18,16 +18,20 @@ from ingest.events import Call, InvalidEvent, Lapse, Presence, Report, Sighting,
 from ingest.frames import Frame
 from ingest.registry import Registry
 from ingest.topics import Topic, partition_of
+from streams.calls import RULE as HOTLINE
 from streams.calls import Calls, Keywords
 from streams.detectors.pack import BrokenSnapshot
 from streams.detectors.registry import Detectors
+from streams.lapses import RULE as LAPSE
 from streams.lapses import signal_of
 from streams.orders import OrderRules
+from streams.reports import RULE as REPORT
 from streams.reports import ReportRules, load_report_rules
 from streams.reports import signal_of as reported
-from streams.rules import Rules
+from streams.rules import Rules, Section
 from streams.sightings import Sightings
-from streams.signal import Signal
+from streams.signal import VERSION, Signal
+from streams.surges import RULE as SURGE
 from streams.surges import Surges
 
 INPUTS: Final = (Topic.READINGS, Topic.SIGHTINGS, Topic.CALLS, Topic.PRESENCE)
@@ -64,7 +68,7 @@ class Ward:
     def take(self, topic: Topic, offset: int, raw: bytes) -> list[Signal]:
         """Apply one record and return what it gave away. Whatever is raised, the record counts as applied: it would be raised again."""
         try:
-            return self._digest[topic](raw)
+            return self._stamped(self._digest[topic](raw))
         finally:
             self.applied[topic] = offset
 
@@ -75,7 +79,7 @@ class Ward:
         """
         said = self.detectors.update(Frame.join(frames))
         self.applied[Topic.READINGS] = last
-        return said
+        return self._stamped(said)
 
     def _said(self, raw: bytes) -> list[Signal]:
         event = decode(raw)
@@ -94,9 +98,9 @@ class Ward:
     def enrol(self, registry: Registry, now: datetime) -> list[Signal]:
         """Take note of who should speak in this ward's townships, and of which grid lies in which."""
         self.surges.enrol(registry)
-        return self.detectors.enrol(
+        return self._stamped(self.detectors.enrol(
             registry, now, lambda township: partition_of(township, self._partitions) == self.number
-        )
+        ))  # fmt: skip
 
     def due_at(self) -> datetime | None:
         """When `on_due` wants to be called next."""
@@ -104,7 +108,22 @@ class Ward:
 
     def on_due(self, now: datetime) -> list[Signal]:
         """What has become due by `now`. Only for a ward that is read up to the log's end."""
-        return [signal for part in self._parts() for signal in part.on_due(now)]
+        return self._stamped([signal for part in self._parts() for signal in part.on_due(now)])
+
+    def _stamped(self, said: list[Signal]) -> list[Signal]:
+        """Signals with the version of the rule that gave each away."""
+        rules = self._rules() if said else {}
+        for signal in said:
+            if (rule := rules.get(signal.rule)) is not None:
+                signal.evidence[VERSION] = rule.version
+        return said
+
+    def _rules(self) -> Mapping[str, Section]:
+        rules, orders = self.detectors.rules, self.calls.orders
+        others: dict[str, Section] = {
+            rules.sightings.id: rules.sightings, LAPSE: rules.lapses, HOTLINE: self._keywords, REPORT: self._reports, SURGE: orders
+        }  # fmt: skip
+        return others | rules.by_id
 
     def under(self, rules: Rules) -> None:
         """Go on under other rules; the state of rules that stay the same is kept."""

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from alerts.quiet.bell import Bell
 from streams.signal import Level
+from streams.surges import hot_subject
 
 
 class Label(StrEnum):
@@ -19,6 +20,7 @@ class Label(StrEnum):
 
     GRID = "grid"
     GATEWAY = "gateway"
+    AREA = "area"  # the source is an area incident of the target's kind, in a grid that the target's lies in
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,15 @@ def _worse(source: Bell, target: Bell) -> bool:
 
 
 def _equal(source: Bell, target: Bell, labels: Sequence[Label]) -> bool:
-    return all(_same(_values(source, label), _values(target, label)) for label in labels)
+    return all(
+        _covers(source, target) if label is Label.AREA else _same(_values(source, label), _values(target, label))
+        for label in labels
+    )
+
+
+def _covers(source: Bell, target: Bell) -> bool:
+    """Whether an area incident is of a target's kind, and its area the target's."""
+    return source.grid in target.within and hot_subject(target.kind, source.grid) in source.subjects
 
 
 def _same(source: frozenset[str], target: frozenset[str]) -> bool:

@@ -23,7 +23,7 @@ _SECTIONS: Final = MappingProxyType(
         "channel": "channel",
         "origin": "origin",
         "clock": "clock",
-        "report": "report",
+        "report": "written_back",
     }
 )
 _INSTANTS: Final = frozenset({"due", "until"})

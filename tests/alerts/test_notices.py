@@ -66,9 +66,8 @@ def test_a_first_text_says_how_bad_what_where_when_and_who_noticed() -> None:
     )
 
 
-SAID_BY_REASON = frozenset(Reason) - {
-    Reason.WHISTLE
-}  # a whistle says many things: tests/alerts/test_whistle_notices.py
+# A whistle says many things (tests/alerts/test_whistle_notices.py), and what a platform hears is no text for people (test_orders.py).
+SAID_BY_REASON = frozenset(Reason) - {Reason.WHISTLE, Reason.ORDER}
 KINDS = [*WORDS.tables["zh"]["kind"], "a_kind_nobody_wrote_words_for"]
 
 
