@@ -125,6 +125,14 @@ alert: Final = Table(
         postgresql_where=text("whistling = 1"),
     ),
     Index(
+        "alert_assignee",
+        "assignee",
+        "raised_at",
+        "id",
+        sqlite_where=text("assignee <> ''"),
+        postgresql_where=text("assignee <> ''"),
+    ),
+    Index(
         "alert_timer",
         "leased_until",
         "timer_at",
