@@ -72,6 +72,7 @@ class AlertRow(TypedDict):
     origins: list[str]
     subjects: list[str]
     rules: list[str]
+    rule_versions: list[str]
     count: int
     text: str
     value: float | None
@@ -170,6 +171,7 @@ def alert_row(alert: Alert, registry: Registry, notices: Iterable[Notice] = (), 
         origins=list(alert.origins),
         subjects=list(alert.subjects),
         rules=list(alert.rules),
+        rule_versions=list(alert.work.versions),
         count=alert.count,
         text=alert.text,
         value=alert.value,
