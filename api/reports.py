@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from alerts.alert import Alert
 from alerts.ledger.port import Ledger
 from alerts.reports import MOST_PICTURES, Filed, Picture, Room
 from api.settings import ReportSettings
@@ -29,6 +28,10 @@ HOUR: Final = timedelta(hours=1)
 MEGABYTE: Final = 1_000_000
 API: Final = "api"  # the source of what comes through the API itself: it has no limit, whoever reaches it is trusted
 _ADDRESSES: Final = 10_000  # that are remembered
+
+
+class BadPicture(ValueError):
+    """A picture that cannot be kept: too many, too big, or none at all."""
 
 
 class TooMany(Exception):
@@ -94,10 +97,6 @@ class ReportDoor:
             await asyncio.to_thread(self._ledger.reports.logged, filed.id)
         return replace(filed, logged=True)
 
-    def case_of(self, filed: Filed) -> Alert | None:
-        """What a report has become."""
-        return self._ledger.reports.case_of(filed)
-
     def _filed(self, sent: Sent) -> Filed:
         said, reports = sent.said, self._ledger.reports
         if (known := reports.get(number_of(said.source, said.key))) is not None:
@@ -107,9 +106,9 @@ class ReportDoor:
         if kind is None:
             raise ValueError(f"{said.kind[:40]!r} is no kind that a {said.origin} reports: choose one of the list")
         self._within_limits(said, sent.address, kind.level, now)
+        if len(sent.pictures) > MOST_PICTURES:
+            raise BadPicture(f"at most {MOST_PICTURES} pictures go with a report, got {len(sent.pictures)}")
         pictures = [self._picture(number, data) for number, data in enumerate(sent.pictures, start=1)]
-        if len(pictures) > MOST_PICTURES:
-            raise ValueError(f"at most {MOST_PICTURES} pictures go with a report, got {len(pictures)}")
         token, masked = self._seal(sent.phone) if sent.phone else ("", "")
         told = "notice" if said.origin == Origin.PATROL else "desk" if token else "page"
         gateway = self._gateway()
@@ -131,9 +130,9 @@ class ReportDoor:
 
     def _picture(self, number: int, data: bytes) -> Picture:
         if len(data) > self.picture_bytes:
-            raise ValueError(f"picture {number} has {len(data)} bytes, and at most {self.picture_bytes} are kept")
+            raise BadPicture(f"picture {number} has {len(data)} bytes, and at most {self.picture_bytes} are kept")
         try:
             found = plain(data)
         except NotAPicture as error:
-            raise ValueError(f"picture {number}: {error}") from error
+            raise BadPicture(f"picture {number}: {error}") from error
         return Picture(found.type, found.data)

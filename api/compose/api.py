@@ -12,20 +12,22 @@ import uvicorn
 
 from alerts.channels import build_channels
 from api.compose import unknown
-from api.compose.parts import Parts, open_parts, slips_of
+from api.compose.parts import Parts, open_parts, report_links_of, slips_of
 from api.heartbeat import Heart, follow_answers
 from api.http.app import create_app
 from api.pushes import Pushes
+from api.reports import ReportDoor
 from api.seal import Seal
 from api.selfwatch.board import Board
 from api.selfwatch.watch import Surroundings, Watch
 from api.settings import Settings
 from ingest.dialects import open_dialects
 from ingest.dialects.catalogue import Stream, entries
-from ingest.events import Call, Rejected
+from ingest.events import Call, Rejected, Report
 from ingest.gateway import Gateway
 from ingest.log import LogWriter, record_of
 from ingest.unknown import UnknownDevices
+from streams.reports import load_report_rules
 
 ANSWERS_WITHIN: Final = 60.0  # seconds without an answer to itself after which an API leaves to be started again
 TAKES_WITHIN: Final = 10.0  # seconds for which whoever hands in a call waits for the log's yes
@@ -53,6 +55,21 @@ def publisher_of_calls(
         raise ValueError("this is not a call")
 
     return publish
+
+
+def reports_of(settings: Settings, parts: Parts, writer: LogWriter) -> ReportDoor:
+    """The door for what patrols and residents report. Raises `InvalidRules` for a file of kinds that cannot be used."""
+    seal = Seal(settings.secret.get_secret_value())
+
+    async def write(report: Report) -> None:
+        async with asyncio.timeout(TAKES_WITHIN):  # as for a call: whoever reports does not wait for a log that is away
+            await writer.write([record_of(report, settings.log.partitions)])
+
+    return ReportDoor(
+        parts.ledger, settings.reports, load_report_rules(settings.worker.reports),
+        gateway=lambda: Gateway(parts.book.registry(), parts.book.locate, settings.gateway, (), seal),
+        write=write, seal=seal, clock=parts.clock,
+    )  # fmt: skip
 
 
 def pushes_of(settings: Settings, parts: Parts, writer: LogWriter, strangers: UnknownDevices) -> Pushes:
@@ -109,6 +126,9 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Heart) -> None:
         board=board,
         pushes=pushes,
         slips=slips_of(settings),
+        reports=reports_of(settings, parts, writer),
+        report_links=report_links_of(settings),
+        reveal=Seal(settings.secret.get_secret_value()).reveal,
     )
     server = uvicorn.Server(
         uvicorn.Config(

@@ -14,7 +14,7 @@ from alerts.words import load_words
 from api.compose import agreed
 from api.placebook import PlaceBook
 from api.settings import Settings
-from api.slips import Slips
+from api.slips import ReportLinks, Slips
 from ingest.clock import Clock
 from streams.series.port import Series
 from streams.settings import SeriesSettings
@@ -55,6 +55,14 @@ def slips_of(settings: Settings) -> Slips:
     return Slips(settings.secret.get_secret_value(), settings.notify.public_url)
 
 
+def report_links_of(settings: Settings) -> ReportLinks:
+    """What signs the pages on which patrols and residents report."""
+    own = settings.reports
+    return ReportLinks(
+        settings.secret.get_secret_value(), settings.notify.public_url, edition=own.edition, days=own.link_days
+    )
+
+
 def open_parts(settings: Settings) -> Parts:
     """Open ledger and series and put the conductor on them."""
     ledger = open_ledger(settings.ledger.address)
@@ -70,5 +78,6 @@ def open_parts(settings: Settings) -> Parts:
         channels=settings.notify.channels,
         language=settings.notify.language,
         link=slips_of(settings).link if settings.notify.links else no_link,
+        platforms=frozenset(platform.name for platform in settings.notify.platforms),
     )
     return Parts(ledger, open_series(settings.series), book, conductor, clock)

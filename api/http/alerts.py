@@ -14,6 +14,7 @@ from api.http import rows
 from api.http.commands import Said, Verb, command_of, obey
 from api.http.desk import TheDesk, answer
 from api.http.problems import Problem
+from api.http.report_rows import ReportRow, of_case
 from streams.signal import Level
 
 router = APIRouter(prefix="/api/v1", tags=["alerts"])
@@ -54,6 +55,7 @@ class AlertWhole(TypedDict):
     timeline: list[rows.EntryRow]
     notices: list[rows.NoticeRow]
     ladder: list[rows.RungRow]
+    reports: list[ReportRow]
     seq: int
 
 
@@ -137,7 +139,7 @@ def list_alerts(request: Request, desk: TheDesk, query: Annotated[AlertQuery, Qu
 @router.get(
     "/alerts/{ident}",
     summary="警情详情 · One case with its timeline, notices and who answers for the place",
-    responses=documented(AlertWhole, {"alert": EXAMPLE, "timeline": [], "notices": [], "ladder": [], "seq": 812}),
+    responses=documented(AlertWhole, {"alert": EXAMPLE, "timeline": [], "notices": [], "ladder": [], "reports": [], "seq": 812}),
 )
 def one_alert(ident: Ident, desk: TheDesk) -> Response:
     seq = desk.ledger.last_seq()
@@ -149,6 +151,7 @@ def one_alert(ident: Ident, desk: TheDesk) -> Response:
         "timeline": [rows.entry_row(entry) for entry in desk.ledger.timeline(ident)],
         "notices": [rows.notice_row(notice, registry) for notice in notices],
         "ladder": rows.ladder(alert, registry, desk.roster()),
+        "reports": of_case(alert, desk.ledger, desk.roster()),
         "seq": seq,
     })  # fmt: skip
 

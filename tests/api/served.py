@@ -24,11 +24,19 @@ from alerts.settings import NotifySettings, TwilioSettings
 from alerts.words import load_words
 from api.http.app import create_app
 from api.pushes import Pushes
-from api.slips import Slips
+from api.reports import ReportDoor
+from api.seal import Seal
+from api.settings import ReportSettings
+from api.slips import ReportLinks, Slips
 from ingest.clock import Clock
-from ingest.events import Call, Place, Point
+from ingest.events import Call, Place, Point, Report
 from ingest.frames import Frame
+from ingest.gateway import Gateway
+from ingest.places import Places
 from ingest.registry import Device, Grid, GridLevel
+from ingest.settings import GatewaySettings
+from streams.calls import Listener, load_keywords
+from streams.reports import load_report_rules, signal_of
 from streams.series.port import Sample
 from streams.signal import Level, Origin, Signal, signal_key
 from tests.alerts.deadline import until
@@ -36,6 +44,7 @@ from tests.alerts.deadline import until
 PUBLIC = "https://desk.example"
 TOKEN = "only-for-tests"
 SLIPS = Slips("only-for-tests", PUBLIC)
+LINKS = ReportLinks("only-for-tests", PUBLIC)
 SQUARE = ((103.0, 30.0), (103.1, 30.0), (103.1, 30.1), (103.0, 30.1))
 GRIDS = (
     Grid("99", "试验县", GridLevel.COUNTY),
@@ -90,7 +99,9 @@ class Served:
 
 
 @contextmanager
-def serving(directory: Path, *, pushes: Pushes | None = None) -> Iterator[Served]:
+def serving(
+    directory: Path, *, pushes: Pushes | None = None, reports: ReportSettings | None = None
+) -> Iterator[Served]:
     """Serve until the block ends; everything started here has ended by then."""
     ledger = open_ledger(f"sqlite:///{directory / 'ledger.db'}")
     ledger.replace_place(GRIDS, DEVICES, PEOPLE)
@@ -119,9 +130,24 @@ def serving(directory: Path, *, pushes: Pushes | None = None) -> Iterator[Served
             place=Place("990101", "9901", None, "coordinates"),
         )
 
+    def located(point: Point, _: datetime | None = None) -> Place | None:
+        return places.locate(point)
+
+    async def write(report: Report) -> None:
+        if report.text == "the log is away":
+            raise ConnectionError("no broker answers")
+        conductor.signals([signal_of(report, load_report_rules(), listener)], report.received_at)
+
+    places, listener = Places(registry), Listener(load_keywords())
+    seal, clock = Seal("only-for-tests"), Clock()
+    door = ReportDoor(
+        ledger, reports or ReportSettings(), load_report_rules(), write=write, seal=seal, clock=clock,
+        gateway=lambda: Gateway(registry, located, GatewaySettings(), (), seal),
+    )  # fmt: skip
     app = create_app(
-        ledger=ledger, conductor=conductor, registry=lambda: registry, roster=lambda: roster, series=series, clock=Clock(), notify=notify,
+        ledger=ledger, conductor=conductor, registry=lambda: registry, roster=lambda: roster, series=series, clock=clock, notify=notify,
         publish_call=publish, counts=lambda: {"kept": 5.0}, pushes=pushes, slips=SLIPS,
+        reports=door, report_links=LINKS, reveal=seal.reveal,
     )  # fmt: skip
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=3))
     thread = threading.Thread(target=server.run, daemon=True)
