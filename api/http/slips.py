@@ -1,4 +1,4 @@
-"""The page behind the address in an instruction's text: what is asked, and three buttons. No sign-in, no script.
+"""The page behind the address in a text of an instruction or of a dispatch: what it is about, and buttons. No sign-in, no script.
 
 Looking at it says nothing: carriers and telephones open addresses by themselves. Only a pressed button is a receipt.
 """
@@ -16,6 +16,7 @@ from alerts.instructions import MOVES, SAID, Instruction, Receipt, Recipient
 from alerts.notices import CHINA
 from alerts.outcome import NotAllowed
 from alerts.words import Words, load_words
+from api.http import case_slips
 from api.http.desk import Desk, TheDesk
 from api.slips import PATH
 
@@ -25,7 +26,8 @@ VIA: Final = "page"
 BODY_LIMIT: Final = 8 * 1024  # bytes: one button and a remark
 _ADDRESS: Final = PATH + "{instruction}/{person}/{signature}"
 _WORDS: Final[Words] = load_words()
-_HEADERS: Final = {"cache-control": "no-store", "referrer-policy": "no-referrer", "x-robots-tag": "noindex"}
+# Not no-referrer: a browser would then send the form from the origin `null`, which is refused as another site's.
+_HEADERS: Final = {"cache-control": "no-store", "referrer-policy": "same-origin", "x-robots-tag": "noindex"}
 
 
 @router.get(_ADDRESS)
@@ -38,12 +40,16 @@ async def press(instruction: Text, person: Text, signature: Text, request: Reque
     if int(request.headers.get("content-length") or BODY_LIMIT + 1) > BODY_LIMIT:
         return _gone(desk)
     async with request.form(max_fields=10, max_files=0) as form:
-        said, note = str(form.get("receipt", "")), str(form.get("note", ""))
+        said, note = str(form.get("receipt") or form.get("said") or ""), str(form.get("note", ""))
     return await run_in_threadpool(_pressed, desk, instruction, person, signature, said, note)
 
 
 def _pressed(desk: Desk, instruction: str, person: str, signature: str, said: str, note: str) -> Response:
-    if said not in SAID or not desk.slips.genuine(instruction, person, signature):
+    if not desk.slips.genuine(instruction, person, signature):
+        return _gone(desk)
+    if desk.ledger.instructions.get(instruction) is None:
+        return _case(desk, instruction, person, said, note)
+    if said not in SAID:
         return _gone(desk)
     try:
         desk.conductor.instructor.receipt(instruction, person, Receipt(said), desk.clock.now(), via=VIA, note=note)
@@ -57,12 +63,30 @@ def _pressed(desk: Desk, instruction: str, person: str, signature: str, said: st
 def _page(desk: Desk, ident: str, person: str, signature: str, *, thanks: bool = False) -> Response:
     genuine = desk.slips.genuine(ident, person, signature)
     made = desk.ledger.instructions.get(ident) if genuine else None
+    if genuine and made is None:
+        return _case(desk, ident, person)
     part = desk.ledger.instructions.recipient(ident, person) if genuine else None
     if made is None or part is None:
         return _gone(desk)
     known = desk.roster().person(person)
     language = known.language if known else desk.notify.language
     return _html(language, _body(language, made, part, thanks), 200)
+
+
+def _case(desk: Desk, ident: str, person: str, said: str = "", note: str = "") -> Response:
+    """The page of a case, after what was pressed on it. What cannot be said any more changes nothing, and the page shows how it stands."""
+    alert, who = desk.ledger.alert(ident), desk.roster().person(person)
+    if alert is None or who is None:
+        return _gone(desk)
+    command = case_slips.command_of(said, alert, who, note) if said else None
+    if command is not None:
+        try:
+            alert = desk.conductor.command(ident, command, desk.clock.now())
+        except NotAllowed:
+            command, alert = None, desk.ledger.alert(ident) or alert
+    language = who.language or desk.notify.language
+    page = case_slips.body(_WORDS, language, alert, who, desk.registry(), thanks=command is not None)
+    return _html(language, page, 200)
 
 
 def _body(language: str, made: Instruction, part: Recipient, thanks: bool) -> str:
