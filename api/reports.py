@@ -109,7 +109,8 @@ class ReportDoor:
         if len(sent.pictures) > MOST_PICTURES:
             raise BadPicture(f"at most {MOST_PICTURES} pictures go with a report, got {len(sent.pictures)}")
         pictures = [self._picture(number, data) for number, data in enumerate(sent.pictures, start=1)]
-        token, masked = self._seal(sent.phone) if sent.phone else ("", "")
+        phone = "".join(sign for sign in sent.phone if sign not in " -")
+        token, masked = self._seal(phone) if phone else ("", "")
         told = "notice" if said.origin == Origin.PATROL else "desk" if token else "page"
         gateway = self._gateway()
         report = report_of(

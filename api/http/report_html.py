@@ -89,6 +89,9 @@ class Pen:
         say, report = self.say, filed.report
         state = case.handling.value if case is not None else "waiting"
         over = case is not None and case.handling.over
+        learns = {"notice": "told", "desk": "owed"}.get(report.told, "")
+        after = [say(learns)] if learns else []
+        after += [say("keep")] if learns != "told" else []
         lines = [
             f'<section class="receipt{" over" if over else ""}">',
             f"<h2>{say(state)}</h2>",
@@ -97,7 +100,7 @@ class Pen:
             f"<p>{self.kind(report.kind)} · {self._time(filed)}</p>",
             f'<p class="said">{escape(report.text)}</p>' if report.text else "",
             f"<p>{say('pictured', n=report.pictures)}</p>" if report.pictures else "",
-            "" if over else f'<p class="quiet">{say({"notice": "told", "desk": "owed"}.get(report.told, "keep"))}</p>',
+            "" if over else f'<p class="quiet">{" ".join(after)}</p>',
             "</section>",
             f'<a class="again" href="{escape(self.page.address)}?lang={self.page.language}">{say("again")}</a>',
         ]

@@ -39,7 +39,7 @@ _PLACES: Final = 200  # grids of one worker to choose from
 _KEY: Final = (16, 64)  # characters of a form's own number
 _HEADERS: Final = {
     "cache-control": "no-store", "x-robots-tag": "noindex",
-    # Not no-referrer: a browser would then send a form from nowhere, and what comes from nowhere is refused.
+    # Not no-referrer: a browser would then send the form from the origin `null`, which is refused as another site's.
     "referrer-policy": "same-origin",
     "content-security-policy": "default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     "permissions-policy": "geolocation=(self)",
