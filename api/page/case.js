@@ -6,6 +6,7 @@ import { hushed } from "./clocks.js";
 import { h, keyed, still } from "./dom.js";
 import { icon, shape } from "./icons.js";
 import { chip, countdown, place, raised } from "./queue.js";
+import { drawReports } from "./reported.js";
 import { at, stateWord, t, word } from "./say.js";
 
 const STEPS = ["raised_at", "acked_at", "dispatched_at", "accepted_at", "on_scene_at", "handled_at", "verified_at", "closed_at"];
@@ -35,6 +36,7 @@ export function drawCase(pane, whole, on) {
   parts.steps.replaceChildren(...steps(alert));
   actions(alert, on);
   drawDesk(parts, whole, on);
+  drawReports(parts.reports, whole);
   still(parts.owed, [alert.owed, alert.may], () => callers(alert, (call, content) => say("call-back", on, { call, content })));
   still(parts.evidence, [alert.origins, alert.text, alert.count, alert.value, alert.subjects, alert.placed_by, alert.rules, alert.policy], () => evidence(alert));
   still(parts.ladder, [whole.ladder, whole.notices], () => ladder(whole));
@@ -49,7 +51,7 @@ export function drawCase(pane, whole, on) {
 function skeleton(pane, whole, on) {
   const note = h("input.note", { maxlength: 2000, placeholder: t("note.placeholder"), "aria-label": t("note.placeholder"), autocomplete: "off" });
   parts = {
-    head: h("header.case-head"), steps: h("ol.steps"), buttons: h("div.buttons"), asking: h("div"), owed: h("div"), note,
+    head: h("header.case-head"), steps: h("ol.steps"), buttons: h("div.buttons"), asking: h("div"), owed: h("div"), reports: h("section.reported"), note,
     evidence: h("div.evidence"), ladder: h("ol.ladder"), timeline: h("ol.timeline"), may: "", ...deskParts(),
   };
   note.addEventListener("keydown", (event) => {
@@ -61,7 +63,7 @@ function skeleton(pane, whole, on) {
     parts.head,
     h("section", { "aria-label": t("section.steps") }, parts.steps),
     h("section.acting", {}, h("div.verbs", {}, parts.buttons, parts.further), parts.asking, h("div.noting", {}, note, h("button", { type: "button", onclick: () => say("note", on) }, t("act.note")))),
-    parts.clocks, parts.whistle, parts.owed,
+    parts.clocks, parts.whistle, parts.reports, parts.owed,
     h("div.columns", {},
       h("section", {}, h("h3", {}, t("section.evidence")), parts.evidence),
       h("section", {}, h("h3", {}, t("section.ladder")), parts.ladder)),
@@ -130,7 +132,7 @@ function say(verb, on, more = {}) {
 
 function evidence(alert) {
   return [
-    h("ul.senses", {}, ...["sensor", "camera", "hotline", "system"].filter((o) => o !== "system" || alert.origins.includes(o)).map((origin) =>
+    h("ul.senses", {}, ...["sensor", "camera", "hotline", "patrol", "resident", "system"].filter((o) => o !== "system" || alert.origins.includes(o)).map((origin) =>
       h("li" + (alert.origins.includes(origin) ? ".on" : ""), {}, icon(origin), word("origin", origin)))),
     alert.text ? h("p", {}, alert.text) : null,
     h("p.quiet", {}, [alert.count > 1 ? t("count", { n: alert.count }) : "", alert.value === null ? "" : t("value", { value: Math.round(alert.value * 1000) / 1000 })].filter(Boolean).join(" · ")),
