@@ -60,6 +60,9 @@ class Stroke(StrEnum):
     OVERDUE = "overdue"  # a multiple of the time, three by default
 
 
+STROKES: Final = tuple(Stroke)  # they come in this order
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A length of time in its unit; `amount` means nothing where the unit says it all."""
@@ -229,8 +232,10 @@ def next_at(clock: Clock) -> datetime | None:
     """When something about the clock falls due next: a stroke, or the end of a pause."""
     if clock.state is State.PAUSED:
         return clock.pauses[-1].until
-    ahead = next((stroke for stroke in Stroke if stroke not in clock.struck), None)  # they come in this order
-    return stroke_at(clock, ahead) if ahead is not None else None
+    for stroke in STROKES:
+        if stroke not in clock.struck:
+            return stroke_at(clock, stroke)
+    return None
 
 
 def _between(clock: Clock, begin: datetime, end: datetime) -> timedelta:

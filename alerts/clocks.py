@@ -25,6 +25,7 @@ from alerts.clock import (
     shifted,
     stroke_at,
 )
+from alerts.evolve import evolve
 
 FURTHEST: Final = timedelta(days=1100)  # until when a clock may stand, or run to an agreed date
 
@@ -33,7 +34,7 @@ def start(clock: Clock, now: datetime) -> Clock:
     """The clock begins to run; one that has begun already keeps its beginning."""
     if clock.started is not None:
         return clock
-    return replace(clock, started=now, due=clock.target.after(now, clock.pace.hours))
+    return evolve(clock, started=now, due=clock.target.after(now, clock.pace.hours))
 
 
 def stop(clock: Clock, now: datetime) -> Clock:

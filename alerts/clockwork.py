@@ -17,6 +17,7 @@ from alerts.clock import Approval, Clock, ClockError, Span, State, Stroke, Unit,
 from alerts.clock_commands import Agree, Extend, Pause, Resume
 from alerts.clock_policy import ClockPolicy
 from alerts.commands import Event, Grade, Raised, TakeIn
+from alerts.evolve import evolve
 from alerts.outcome import NotAllowed, Outcome, Supervise, Why
 from alerts.timers import without
 from alerts.transitions import after
@@ -43,8 +44,7 @@ def kept(before: Alert | None, outcome: Outcome, event: Event, now: datetime) ->
     wound = tuple(_followed(clock, before, alert, entries, now) for clock in running)
     if before is not None and wound == before.work.clocks:
         return outcome
-    work = replace(alert.work, clocks=wound)
-    timed = replace(alert, work=work, timers=_timers(alert.timers, wound))
+    timed = evolve(alert, work=evolve(alert.work, clocks=wound), timers=_timers(alert.timers, wound))
     return Outcome(timed, (*outcome.entries, *entries), outcome.effects)
 
 

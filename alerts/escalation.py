@@ -9,6 +9,7 @@ from typing import Final
 
 from alerts.alert import Alert, Condition, Entry, Handling, Notice, Reason, Step
 from alerts.conditions import enough, opens_at
+from alerts.evolve import evolve
 from alerts.outcome import Effect, Notify, Outcome, Why
 from streams.signal import Level
 
@@ -36,7 +37,7 @@ def ring(alert: Alert, chain: tuple[Step, ...], reason: Reason, now: datetime, *
     work = alert.work
     if work.awaited or work.confirmed or work.paused:
         work = replace(work, awaited=(), confirmed=(), paused=False)
-    begun = replace(
+    begun = evolve(
         alert,
         handling=Handling.NEW,
         chain=chain,

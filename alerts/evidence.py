@@ -11,6 +11,7 @@ from typing import Any, Final
 from alerts.alert import Alert, Condition, Entry, Handling, Reason
 from alerts.commands import Gone, Raised
 from alerts.escalation import ring
+from alerts.evolve import evolve
 from alerts.orders import linked, named, put
 from alerts.outcome import Outcome, Why
 from alerts.work import NOTICE, PAGE, Work
@@ -86,7 +87,7 @@ def level_with(alert: Alert, event: Raised) -> Level:
 def grown(alert: Alert, signal: Signal, level: Level) -> Alert:
     """The alert with a signal's evidence in it. Text and value follow the worst statement."""
     worst = signal.level.rank > alert.level.rank
-    return replace(
+    return evolve(
         alert,
         level=level,
         condition=Condition.ACTIVE,

@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from alerts.clock import Clock
+from alerts.evolve import evolve
 from alerts.orders import Linked
 from alerts.quiet.hush import Kept
 from alerts.rules import NONE, Rules
@@ -106,7 +107,7 @@ class Work:
 
     def heard(self, at: datetime) -> Work:
         """With one more piece of evidence."""
-        return replace(self, recent=(*self.recent[-RECENT + 1 :], at))
+        return evolve(self, recent=(*self.recent[-RECENT + 1 :], at))
 
     def ruled(self, rule: str) -> Work:
         """With the form of a rule, as `id@version`, that said something about the case; the first so many are named."""

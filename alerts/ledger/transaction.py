@@ -9,17 +9,19 @@ visible in their order.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, bindparam, select
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
+from alerts.evolve import evolve
 from alerts.ledger import place, tables
-from alerts.ledger.bundles import SqlBundles
 from alerts.ledger.bulk import ROW_KEY, Bulks
+from alerts.ledger.bundles import SqlBundles
 from alerts.ledger.instructions import SqlInstructionWriter
+from alerts.ledger.order_tables import hotline_order
+from alerts.ledger.orders import MOVES, rows_of
 from alerts.ledger.port import Conflict
 from alerts.ledger.quiet import SqlQuietWriter
 from alerts.ledger.rows import alert_of, alert_row, cells_around, entry_row, notice_of, notice_row
@@ -64,6 +66,7 @@ class SqlTransaction:
         self._held: dict[str, str] = {}
         self._entries: list[dict[str, Any]] = []
         self._queued: dict[str, Notice] = {}
+        self._orders: dict[tuple[str, str], dict[str, Any]] = {}
 
     def alert(self, ident: str) -> Alert | None:
         if ident not in self._seen:
@@ -148,11 +151,12 @@ class SqlTransaction:
 
     def _gather(self, alert: Alert, entries: Sequence[Entry]) -> Alert:
         before = self._seen.get(alert.id)
-        saved = replace(alert, version=alert.version + 1)
+        saved = evolve(alert, version=alert.version + 1)
         self._seen[alert.id] = saved
         (self._new if alert.version == 0 or alert.id in self._new else self._changed)[alert.id] = saved
         known = before.subjects if before else ()
         self._subjects += [{"subject": s, "alert": alert.id} for s in alert.subjects if s not in known]
+        self._orders |= {(row["platform"], row["number"]): row for row in rows_of(saved)}
         self.append(entries)
         return saved
 
@@ -204,7 +208,16 @@ class SqlTransaction:
         bulks.insert(tables.timeline).run(connection, self._entries)
         queued = [notice_row(notice) for notice in self._queued.values()]
         bulks.insert_unless_known(tables.outbox).run(connection, queued)
-        for gathered in (self._new, self._changed, self._subjects, self._held, self._entries, self._queued):
+        bulks.merge(hotline_order, MOVES).run(connection, list(self._orders.values()))
+        for gathered in (
+            self._new,
+            self._changed,
+            self._subjects,
+            self._held,
+            self._entries,
+            self._queued,
+            self._orders,
+        ):
             gathered.clear()
 
 
