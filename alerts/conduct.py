@@ -88,6 +88,7 @@ class Conductor:
         self._words = words
         self._channels = channels
         self._language = language
+        self._link = link
         speaker = Speaker(words, channels, language, link)
         self.instructor = Instructor(ledger, policies.instructions, registry=registry, roster=roster, speaker=speaker)
 
@@ -172,7 +173,7 @@ class Conductor:
     def _teller(self, tx: Transaction, now: datetime) -> Teller:
         return Teller(
             self._registry(), self._roster(), self._words, self._channels, self._language,
-            now=now, unreachable=lambda: tx.unreachable(now - UNREACHED), hours=self._policies.quiet.hours,
+            now=now, unreachable=lambda: tx.unreachable(now - UNREACHED), hours=self._policies.quiet.hours, link=self._link,
         )  # fmt: skip
 
     def audit(self, ids: Sequence[str], now: datetime) -> list[Alert]:

@@ -11,6 +11,7 @@ from typing import Final
 from alerts import canary, whistle_notices
 from alerts.alert import AFTERWARDS, Alert, Notice, Reason
 from alerts.commands import Skipped, Told
+from alerts.instructed import no_link
 from alerts.notices import Telling, channels_for, compose, episode, notice, place_name, reached
 from alerts.outcome import Notify, NotifyAbove, NotifyPerson, Supervise, TellToldPeople, Why
 from alerts.quiet.drill import MARK
@@ -46,6 +47,7 @@ class Teller:
         now: datetime | None = None,
         unreachable: Callable[[], frozenset[str]] = frozenset,
         hours: Hours | None = None,
+        link: Callable[[str, str], str] = no_link,
     ) -> None:
         self.registry = registry
         self.roster = roster
@@ -55,6 +57,7 @@ class Teller:
         self._now = now
         self._unreachable = unreachable
         self._hours = hours or Hours()
+        self._link = link
         self._routes: dict[tuple[str, str, str, Moment], Route] = {}
         self._texts: dict[tuple[object, ...], str] = {}
         self._names: dict[tuple[str, str], str] = {}
@@ -118,7 +121,9 @@ class Teller:
             return [], Told(wanted.reason, -1, "", (), (Skipped(Why.PERSON_UNKNOWN, wanted.person),))
         # Going back and forth between two people is a new decision each time, so the alert's version is part of the episode.
         telling = Telling(wanted.reason, -1, f"{episode(alert)}/{alert.version}")
-        notices, skipped = self._to((person,), wanted.channels, alert, telling, now)
+        made, skipped = self._to((person,), wanted.channels, alert, telling, now)
+        link = self._link(alert.id, person.id) if made else ""  # of the page where one signs for it, and checks in
+        notices = [replace(n, text=f"{n.text}\n{link}") if link and n.channel in TEXT else n for n in made]
         return notices, Told(wanted.reason, -1, "", tuple((n.person, n.channel) for n in notices), skipped)
 
     def above(self, alert: Alert, wanted: NotifyAbove, now: datetime) -> tuple[list[Notice], Told]:

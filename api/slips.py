@@ -1,6 +1,7 @@
 """Addresses that speak for one person or one place, signed with the settings' secret (a link in a text or on a poster, no sign-in).
 
-Whoever has the address of an instruction's page can say read, accepted and done for that person and nothing else; whoever has a report's
+Whoever has the address of an instruction's page can say read, accepted and done for that person and nothing else, and of a case's page
+what somebody who was sent there says; whoever has a report's
 page can report as that person until the link ends, or as a resident at that place. Without a secret there are none.
 """
 
@@ -45,7 +46,7 @@ class Signer:
 
 
 class Slips:
-    """The addresses of instructions' pages."""
+    """The addresses of the pages of instructions, and of cases for whoever is sent to them: their ids are never the same."""
 
     def __init__(self, secret: str, public_url: str = "") -> None:
         self._signer = Signer(secret, b"tocsin-slip")

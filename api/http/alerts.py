@@ -35,6 +35,9 @@ EXAMPLE: Final[dict[str, Any]] = {
     "clocks": [{"name": "close", "matter": "urgent", "state": "running", "started": "2026-05-01T08:00:01.200000+00:00",
                 "due": "2026-05-01T16:00:00+00:00", "stopped_at": None, "fraction": 0.0003, "colour": "green",
                 "next": "2026-05-01T14:00:00.300000+00:00"}],
+    "elapsed": [{"band": "green", "at": "2026-05-01T08:00:01.200000+00:00"}, {"band": "warn", "at": "2026-05-01T08:30:01.200000+00:00"},
+                {"band": "critical", "at": "2026-05-01T09:00:01.200000+00:00"}],
+    "scene": None,
     "told": [{"person": "p-031", "name": "孙某", "role": "leader", "channel": "sms", "reason": "first",
               "state": "delivered", "at": "2026-05-01T08:00:02+00:00"}],
 }  # fmt: skip

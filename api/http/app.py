@@ -23,6 +23,7 @@ from api.http import (
     alerts,
     callbacks,
     calls,
+    dispatch,
     grids,
     health,
     instructions,
@@ -74,6 +75,7 @@ def create_app(**parts: Any) -> FastAPI:
     app.state.quieting = Quieting(desk.ledger, desk.conductor, desk.registry, policies.quiet)
     install(app)
     routes = (
+        dispatch,  # before what takes any word after an alert's id
         alerts,
         notices,
         calls,

@@ -15,6 +15,7 @@ from alerts.clock_commands import CLOSE, Agree, Extend, Pause, Resume
 from alerts.clock_policy import LONGEST_HOURS
 from alerts.conduct import UnknownAlert
 from alerts.lifecycle import NotAllowed
+from alerts.scene_commands import Arrive, CheckIn
 from alerts.work import Finding
 from api.http.desk import Desk
 from api.http.problems import Problem
@@ -31,6 +32,7 @@ class Verb(StrEnum):
     ACCEPT = "accept"
     CONTACT = "contact"
     ARRIVE = "arrive"
+    CHECK_IN = "check-in"
     HANDLE = "handle"
     VERIFY = "verify"
     CALL_BACK = "call-back"
@@ -62,6 +64,7 @@ class Said(BaseModel):
     to: str = Field(
         "", max_length=64, description="dispatch: a person's id; empty leaves it to the lowest staffed level"
     )
+    company: bool = Field(False, description="arrive: whoever is there is not alone, so no word is waited for")
     score: int = Field(
         5, ge=1, le=5, description="rate: how content the resident was; less than 3 opens the case again"
     )
@@ -98,7 +101,8 @@ COMMANDS: Final[dict[Verb, Callable[[Said], commands.Command]]] = {
     Verb.GIVE_BACK: lambda said: commands.GiveBack(said.by, said.note),
     Verb.ACCEPT: lambda said: commands.Accept(said.by, "desk", said.note),
     Verb.CONTACT: lambda said: commands.Contact(said.by, said.note),
-    Verb.ARRIVE: lambda said: commands.Arrive(said.by, said.note),
+    Verb.ARRIVE: lambda said: Arrive(said.by, said.note, said.company),
+    Verb.CHECK_IN: lambda said: CheckIn(said.by, "", said.note),
     Verb.HANDLE: lambda said: commands.Handle(said.by, said.note),
     Verb.VERIFY: lambda said: closing_commands.Verify(said.by, said.note, said.approved_by),
     Verb.CALL_BACK: lambda said: closing_commands.CallBack(said.by, said.call, said.content, said.note),

@@ -13,6 +13,7 @@ from alerts.hushing import kept
 from alerts.roster import Roster, masked
 from alerts.transitions import allowed
 from api.http.clock_rows import ClockRow, clock_rows
+from api.http.dispatch_rows import BandRow, SceneRow, elapsed_rows, scene_row
 from ingest.registry import Registry
 
 
@@ -93,6 +94,8 @@ class AlertRow(TypedDict):
     owed: list[CallerRow]
     timers: dict[str, datetime]
     clocks: list[ClockRow]
+    elapsed: list[BandRow]
+    scene: SceneRow | None
     version: int
     may: list[str]
     told: list[ToldRow]
@@ -192,8 +195,10 @@ def alert_row(alert: Alert, registry: Registry, notices: Iterable[Notice] = (), 
         owed=[CallerRow(call=c.call, at=c.at) for c in alert.work.owed],
         timers=dict(alert.timers),
         clocks=clock_rows(alert, now),
+        elapsed=elapsed_rows(alert),
+        scene=scene_row(alert),
         version=alert.version,
-        may=[move.value.replace("_", "-") for move in allowed(alert.handling)],
+        may=[*(move.value.replace("_", "-") for move in allowed(alert.handling)), *(["check-in"] if alert.work.scene else [])],
         told=told(notices),
     )
 

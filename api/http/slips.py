@@ -86,7 +86,7 @@ def _case(desk: Desk, ident: str, person: str, said: str = "", note: str = "") -
             command, alert = None, desk.ledger.alert(ident) or alert
     language = who.language or desk.notify.language
     page = case_slips.body(_WORDS, language, alert, who, desk.registry(), thanks=command is not None)
-    return _html(language, page, 200)
+    return _html(language, page, 200, "case_page")
 
 
 def _body(language: str, made: Instruction, part: Recipient, thanks: bool) -> str:
@@ -120,8 +120,8 @@ def _gone(desk: Desk) -> Response:
     return _html(language, f"<p>{said}</p>", 404)
 
 
-def _html(language: str, body: str, status: int) -> Response:
-    title = escape(_WORDS.text(language, "instruction_page", "title"))
+def _html(language: str, body: str, status: int, page_of: str = "instruction_page") -> Response:
+    title = escape(_WORDS.text(language, page_of, "title"))
     page = (
         f'<!doctype html>\n<html lang="{"en" if language == "en" else "zh-CN"}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
