@@ -95,14 +95,15 @@ class Gateway:
         """What a decoding comes to here."""
         replies = ((decoding.reply_topic, decoding.reply),) if decoding.reply and decoding.reply_topic else ()
         if decoding.verdict is Verdict.REJECTED:
-            reason, _, detail = decoding.reason.partition(": ")
-            claims: Iterable[Claim] = (Fault(Reason(reason), detail),)
+            claims: list[Claim] = [_fault(decoding)]
         else:
             ahead = timedelta(seconds=self.settings.ahead_limit)
             claims = [
                 _from_platform(claim, message.topic)
                 for claim in claims_of([settle(one, message, ahead) for one in decoding.observations])
             ]
+            if decoding.faults:  # one for them all: a message of a thousand bad parts is kept once
+                claims.append(_fault(decoding))
         source = name or message.topic.partition("/")[0][:128] or message.peer
         return replace(self._placed(claims, message, source), replies=replies)
 
@@ -222,6 +223,11 @@ class Gateway:
             fault.reason, raw, message.topic[:1024], message.received_at, source, detail,
             message.retained, message.content_type[:200],
         )  # fmt: skip
+
+
+def _fault(decoding: Decoding) -> Fault:
+    """What is wrong with a message, or with parts of it; the whole of it is kept."""
+    return Fault(decoding.fault.reason, decoding.fault.detail)
 
 
 def _from_platform(claim: Claim, topic: str) -> Claim:

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from ingest.dialects.claims import Reason, Unreadable, read_json
 from ingest.dialects.dating import dated
-from ingest.dialects.observation import Attribute, Decoding, Entry, Fit, Kind, Message, Observation, accepted, ignored
+from ingest.dialects.observation import Attribute, Decoding, Entry, Fit, Kind, Message, Observation, ignored
+from ingest.dialects.parts import Parts
 from ingest.events import IDENT_LENGTH, digest
 
 _MOST: Final = 1024  # alerts of one message
@@ -36,7 +37,10 @@ class Alertmanager:
             warnings += ("truncated",)
         if not alerts:
             return ignored("a message without alerts")
-        return accepted(*(_notice(alert, body, message, warnings) for alert in alerts[:_MOST]))
+        parts = Parts()
+        for alert in alerts[:_MOST]:
+            parts.one(_notice, alert, body, message, warnings)
+        return parts.decoding()
 
 
 def _notice(alert: object, body: Mapping[str, Any], message: Message, warnings: tuple[str, ...]) -> Observation:

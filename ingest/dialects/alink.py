@@ -25,6 +25,7 @@ from ingest.dialects.named_values import (
     read_named,
 )
 from ingest.dialects.observation import Attribute, Decoding, Entry, Fit, Kind, Message, Observation, accepted, ignored
+from ingest.dialects.parts import Parts
 from ingest.dialects.smoke_events import read_profile
 from ingest.dialects.value_names import plain
 from ingest.events import Mark
@@ -55,34 +56,39 @@ class Alink:
         if path.endswith("_reply") or (path and not path.startswith("thing/event/") and "items" not in body):
             return ignored(f"{path[:80]} is no report of a device")
         who = _who(message.topic, body)
-        found = list(_reports(path, body, who, _origin(who, body)))
-        return accepted(*found) if found else accepted(*observed(_origin(who, body), (Said(Kind.HEARTBEAT, ""),)))
+        parts = Parts()
+        _report(parts, path, body, who, _origin(who, body))
+        if not (parts.found or parts.faults):
+            return accepted(*observed(_origin(who, body), (Said(Kind.HEARTBEAT, ""),)))
+        return parts.decoding()
 
 
-def _reports(path: str, body: Mapping[str, Any], who: _Who, origin: Origin) -> Iterator[Observation]:
+def _report(parts: Parts, path: str, body: Mapping[str, Any], who: _Who, origin: Origin) -> None:
     params = body.get("params", body.get("items", body.get("value")))
     if path == "thing/event/property/history/post":
         if not isinstance(params, list) or len(params) > MOST_NAMES:
             raise Unreadable(Reason.MISSING_FIELD, "params of a history is a list")
         past = replace(origin, marks=Mark.HISTORICAL, warnings=(*origin.warnings, "historical"))
-        for record in map(mapping, params):
-            yield from _pack(record, who, past)
+        for record in params:
+            parts.read(_pack, record, who, past)
     elif path == "thing/event/property/pack/post":
         pack = mapping(params)
-        yield from _pack(pack, who, origin)
+        parts.read(_pack, pack, who, origin)
         below = pack.get("subDevices")
-        for one in map(mapping, below[:MOST_NAMES] if isinstance(below, list) else ()):
-            yield from _pack(one, who, origin)
+        for one in below[:MOST_NAMES] if isinstance(below, list) else ():
+            parts.read(_pack, one, who, origin)
     elif path in {"thing/event/property/post", ""} or "items" in body:
         if not isinstance(params, dict):
             raise Unreadable(Reason.MISSING_FIELD, "params")
-        yield from _properties(params, origin)
+        parts.read(_properties, params, origin)
     else:
         name = path.split("/")[2]
-        yield from _event(name, mapping(params), str(body.get("type", "")), origin)
+        parts.read(_event, name, mapping(params), str(body.get("type", "")), origin)
 
 
-def _pack(record: Mapping[str, Any], who: _Who, origin: Origin) -> Iterator[Observation]:
+def _pack(record: object, who: _Who, origin: Origin) -> Iterator[Observation]:
+    if not isinstance(record, dict):
+        raise Unreadable(Reason.BAD_VALUE, "a record of a pack is a map")
     identity = mapping(record.get("identity"))
     if identity:
         device = ident(identity.get("deviceName"), "identity.deviceName")

@@ -23,9 +23,8 @@ from ingest.dialects.observation import (
     Kind,
     Message,
     Observation,
-    accepted,
-    ignored,
 )
+from ingest.dialects.parts import Parts
 from ingest.events import IDENT_LENGTH, Mark, Point
 
 _STATUS: Final = {
@@ -67,8 +66,10 @@ class Cap:
         alerts = every(root, "alert", _MOST)
         if not alerts:
             raise Unreadable(Reason.BAD_XML, f"no alert in <{name_of(root)[:40]}>")
-        found = [o for alert in alerts for o in self._notices(alert, message, warnings)]
-        return accepted(*found) if found else ignored("an acknowledgement or an error, not a warning")
+        parts = Parts()
+        for alert in alerts:
+            parts.read(self._notices, alert, message, warnings)
+        return parts.decoding("an acknowledgement or an error, not a warning")
 
     def _notices(self, alert: Element, message: Message, warnings: tuple[str, ...]) -> list[Observation]:
         head, more = _head(alert, message)

@@ -192,7 +192,10 @@ def _gateway(heard: Mapping[str, Any]) -> str:
     if not isinstance(name, str):
         return ""
     if len(name) != 16:
-        name = _bytes(name).hex()
+        try:
+            name = _bytes(name).hex()
+        except Unreadable:
+            return ""  # who carried it is not what it says: an odd name there refuses no alarm
     return name if len(name) == 16 and name.isalnum() else ""
 
 

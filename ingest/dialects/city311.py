@@ -138,7 +138,7 @@ class City311:
                 rows.append(unreadable_row("311", at, str(error)))
         if len(bad) == len(found):
             raise bad[0]
-        return accepted(*rows)
+        return accepted(*rows, faults=bad)
 
 
 def _records(message: Message) -> list[dict[str, Any]]:

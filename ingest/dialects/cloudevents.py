@@ -18,7 +18,8 @@ from urllib.parse import unquote
 import orjson
 
 from ingest.dialects.claims import LARGEST, Reason, TimeForm, Unreadable, instant, read_json
-from ingest.dialects.observation import Attribute, Decoding, Entry, Fit, Kind, Message, Observation, accepted
+from ingest.dialects.observation import Attribute, Decoding, Entry, Fit, Kind, Message, Observation
+from ingest.dialects.parts import Parts
 from ingest.events import IDENT_LENGTH
 
 REQUIRED: Final = ("specversion", "id", "source", "type")
@@ -48,13 +49,16 @@ class CloudEvents:
 
     def decode(self, message: Message) -> Decoding:
         """Raises `Unreadable` for what is no event, or lacks an attribute that every event has."""
-        events = _events(message)
+        events, parts = _events(message), Parts()
         if not events:
             raise Unreadable(Reason.MISSING_FIELD, "a batch without any event")
-        return accepted(*(seen for event in events for seen in _observations(event)))
+        for event in events:
+            parts.read(_observations, event)
+        return parts.decoding()
 
 
-def _events(message: Message) -> list[Event]:
+def _events(message: Message) -> list[Any]:
+    """The events of a message, those of a batch as they came."""
     kind = message.content_type.partition(";")[0].strip().lower()
     if not kind.startswith("application/cloudevents"):
         bound = _bound(message.properties)
@@ -66,8 +70,8 @@ def _events(message: Message) -> list[Event]:
     if isinstance(body, list):
         if len(body) > _MOST_EVENTS:
             raise Unreadable(Reason.TOO_BIG, f"{len(body)} events in a batch; at most {_MOST_EVENTS} are read")
-        return [_structured(each) for each in body]
-    return [_structured(body)]
+        return body
+    return [body]
 
 
 def _bound(properties: Mapping[str, str]) -> dict[str, Any]:
@@ -121,7 +125,8 @@ def _check(attributes: Mapping[str, Any]) -> None:
             )
 
 
-def _observations(event: Event) -> list[Observation]:
+def _observations(said: object) -> list[Observation]:
+    event = said if isinstance(said, Event) else _structured(said)
     attributes, warnings = event.attributes, event.warnings
     source, subject = attributes["source"], attributes.get("subject") or ""
     device = subject if isinstance(subject, str) and subject else source

@@ -28,6 +28,7 @@ _FACTS: Final[Mapping[str, str]] = {
     "topic": "ctwing_topic",
     "serviceId": "service_id",
 }
+_BYTES: Final = ("APPdata", "appData", "APPData")
 _ALERT, _FAULT = 2, 3  # of eventReport's eventType; 1 is information
 
 
@@ -54,9 +55,12 @@ class CtWing:
 
     def _data(self, payload: object, message: Message, origin: Origin) -> Decoding:
         if isinstance(payload, str):
-            return read_inner(unhidden(payload), message, origin, self.hand_on)
+            inner = _profile(payload)
+            if not inner:
+                return read_inner(unhidden(payload), message, origin, self.hand_on)
+            payload = inner
         values = mapping(payload)
-        for name in ("APPdata", "appData", "APPData"):
+        for name in _BYTES:
             if isinstance(values.get(name), str):
                 return read_inner(unhidden(values[name], base64_first=True), message, origin, self.hand_on)
         if set(values) == {"msg"} and isinstance(values["msg"], str):
@@ -71,6 +75,14 @@ class CtWing:
         return accepted(*observed(_with(origin, facts, inner), read_profile(inner) or (Said(Kind.HEARTBEAT, ""),)))
 
 
+def _profile(text: str) -> Mapping[str, Any]:
+    """What the platform may write as a text as well: a service with its data, or the bytes under their name."""
+    if not text.lstrip().startswith("{"):
+        return {}
+    found = mapping(read_json(text.encode()))
+    return found if any(name in found for name in ("serviceData", *_BYTES)) else {}
+
+
 def _origin(body: Mapping[str, Any]) -> Origin:
     name = next((body[field] for field in ("deviceId", "IMEI", "deviceSn") if known(body.get(field))), None)
     device = ident(name, "deviceId")
@@ -80,7 +92,7 @@ def _origin(body: Mapping[str, Any]) -> Origin:
         for field, to in _FACTS.items()
         if known(body.get(field)) and isinstance(body[field], str | int | float)
     }
-    content = body.get("payload", body.get("eventContent", body.get("eventType")))
+    content = [body.get(field) for field in ("payload", "eventContent", "eventType")]
     numbers = [str(body[field]) for field in _NUMBERS if known(body.get(field))]
     same = fingerprint(numbers, content)
     return Origin(

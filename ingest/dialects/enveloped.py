@@ -46,6 +46,11 @@ def unhidden(text: str, *, base64_first: bool = False) -> bytes:
     return bare.encode()
 
 
+def hides_a_frame(value: str) -> bool:
+    """A fire panel's or a station's frame in hex or base64, known by its start; a number in words is no frame."""
+    return len(value) >= 40 and unhidden(value).startswith((b"@@", b"##", b"\x02\x00\x01"))
+
+
 def _from_hex(text: str) -> bytes | None:
     return bytes.fromhex(text) if text and not len(text) % 2 and _HEX.issuperset(text) else None
 
@@ -70,7 +75,7 @@ def read_inner(raw: bytes, message: Message, origin: Origin, hand_on: HandOn) ->
         return accepted(*observed(origin, _names(raw) or (kept("payload", raw, "not_decoded"),)))
     if decoding.verdict is not Verdict.ACCEPTED:
         return replace(decoding, reply=None, reply_topic="")
-    return accepted(*(_dressed(one, origin) for one in decoding.observations))
+    return accepted(*(_dressed(one, origin) for one in decoding.observations), faults=decoding.faults)
 
 
 def _names(raw: bytes) -> tuple[Said, ...]:

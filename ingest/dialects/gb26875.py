@@ -29,12 +29,14 @@ from ingest.dialects.gb26875_frames import (
     Frame,
     Head,
     Splitter,
+    plausible,
+    read_head,
     reply_to,
     stamp,
     time_sync,
     unstamp,
 )
-from ingest.dialects.gb26875_objects import Said, observations
+from ingest.dialects.gb26875_objects import Said, missing, observations
 from ingest.dialects.gb26875_tables import DOWNWARD
 from ingest.dialects.observation import Decoding, Entry, Fit, Message, Observation, accepted, ignored, rejected
 
@@ -71,21 +73,27 @@ class Gb26875:
         pieces = [*splitter.feed(raw), *splitter.finish()]
         outcomes = [self._outcome(p, message.received_at) for p in pieces if isinstance(p, Frame | Damaged)]
         if not outcomes:
-            raise Unreadable(Reason.BAD_FRAME, f"no frame of GB/T 26875.3 in {len(raw)} bytes")
+            return self._unframed(raw, message.received_at)
         reply = b"".join(o.reply for o in outcomes) or None
         said = [observation for o in outcomes for observation in o.observations]
+        faults = [Unreadable(*outcome.problem) for outcome in outcomes if outcome.problem]
         if said:
-            return accepted(*said, reply=reply)
-        for outcome in outcomes:
-            if outcome.problem:
-                return rejected(*outcome.problem, reply=reply)
+            return accepted(*said, reply=reply, faults=faults)
+        if faults:
+            return rejected(faults[0].reason, faults[0].detail, reply=reply)
         return ignored("; ".join(dict.fromkeys(o.ignored for o in outcomes))[:500], reply=reply)
+
+    def _unframed(self, raw: bytes, now: datetime) -> Decoding:
+        """A payload that begins as a frame, and whose length and sum are not those of one, is denied like a bad one."""
+        if raw[:2] == START and len(raw) >= HEAD and plausible(head := read_head(raw)):
+            why = f"{len(raw)} bytes, and neither length nor sum fits them"
+            return rejected(Reason.BAD_LENGTH, why, reply=_deny(head, now) or None)
+        raise Unreadable(Reason.BAD_FRAME, f"no frame of GB/T 26875.3 in {len(raw)} bytes")
 
     def _outcome(self, piece: Frame | Damaged, now: datetime) -> _Outcome:
         head = piece.head
         if isinstance(piece, Damaged):
-            deny = b"" if head.command in REPLIES else reply_to(head, Command.DENY, now)
-            return _Outcome(reply=deny, problem=(piece.reason, piece.detail))
+            return _Outcome(reply=_deny(head, now), problem=(piece.reason, piece.detail))
         if head.command in REPLIES:
             return _Outcome(ignored=f"{Command(head.command).name.lower()} of the serial {head.serial}")
         kind = piece.body[0] if piece.body else 0
@@ -95,11 +103,13 @@ class Gb26875:
             return _requested(head, kind, now)
         if head.command != Command.SEND and head.command not in VENDOR_COMMANDS:
             problem = (Reason.BAD_FRAME, f"the command {head.command} is reserved")
-            return _Outcome(reply=reply_to(head, Command.DENY, now), problem=problem)
+            return _Outcome(reply=_deny(head, now), problem=problem)
         confirm = reply_to(head, Command.CONFIRM, now) + self._sync(head, now)
         if head.command == Command.SEND and kind in DOWNWARD:
             return _Outcome(reply=confirm, ignored=f"order of a centre: {DOWNWARD[kind]}")
-        return _Outcome(tuple(observations(_said(piece), piece.body)), confirm)
+        lost = missing(piece.body)
+        short = (Reason.BAD_LENGTH, f"{lost} objects fewer than the body says") if lost else None
+        return _Outcome(tuple(observations(_said(piece), piece.body)), confirm, problem=short)
 
     def _sync(self, head: Head, now: datetime) -> bytes:
         if self._sync_beyond is None:
@@ -116,6 +126,10 @@ class Gb26875:
             self._synced.popitem(last=False)
         self._serial = (self._serial + 1) & 0xFFFF
         return time_sync(head, self._serial, now)
+
+
+def _deny(head: Head, now: datetime) -> bytes:
+    return b"" if head.command in REPLIES else reply_to(head, Command.DENY, now)
 
 
 def _requested(head: Head, kind: int, now: datetime) -> _Outcome:
@@ -156,17 +170,21 @@ def unhex(payload: bytes) -> bytes:
 
 
 def fits(message: Message) -> Fit:
-    """Whether a message is of this dialect: by a topic level `gb26875`, or a start mark with a length that fits."""
+    """Whether a message is of this dialect: by a topic level `gb26875`, or a start mark with a length that fits.
+
+    What begins as a frame and is none is still ours to refuse.
+    """
     if "gb26875" in message.topic.lower().split("/"):
         return Fit.TOPIC
     payload = message.payload
     raw = unhex(payload)
     at = raw.find(START, 0, 256)
+    begun = Fit.CONTENT if at == 0 and len(raw) >= HEAD and plausible(read_head(raw)) else Fit.NO
     if at < 0 or len(raw) - at < AROUND - 2:
-        return Fit.NO
+        return begun
     length = raw[at + 24] | raw[at + 25] << 8
     if length > LONGEST_BODY or len(raw) - at < length + AROUND - 2:
-        return Fit.NO
+        return begun
     return Fit.MARKED if at == 0 else Fit.CONTENT
 
 

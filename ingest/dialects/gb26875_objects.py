@@ -261,6 +261,15 @@ def observations(said: Said, body: bytes) -> Iterator[Observation]:
         yield from _shaped(said, body, *shape)
 
 
+def missing(body: bytes) -> int:
+    """How many objects a body of several has fewer than it says. What is kept whole as hex misses none."""
+    shape = _SHAPES.get(body[0]) if len(body) > 1 and body[1] > 1 else None
+    if shape is None:
+        return 0
+    cuts, breach = cut_objects(body[2:], body[1], shape[0])
+    return max(0, body[1] - len(cuts)) if cuts and breach else 0
+
+
 def _object(said: Said, raw: bytes, *warnings: str) -> _Object:
     return _Object(said, raw, said.head.source, said.sent_at, (*said.warnings, *warnings), {})
 

@@ -144,7 +144,7 @@ class HomeAssistant:
         if not message.payload:
             return ignored("a retained message was deleted")
         rows: list[Observation] = []
-        wrong: Unreadable | None = None
+        wrong: list[Unreadable] = []
         value = _reader(message)
         for entity in self._states.get(message.topic, {}).values():
             if not entity.readable:
@@ -152,12 +152,12 @@ class HomeAssistant:
             try:
                 rows += _stated(entity, value(entity.way))
             except Unreadable as error:
-                wrong = error
+                wrong.append(error)
         if message.topic in self._waits:
             rows += self._availability(message.topic, value)
-        if not rows and wrong is not None:
-            raise wrong
-        return accepted(*rows) if rows else ignored("no value that we can read in it")
+        if not rows and wrong:
+            raise wrong[-1]
+        return accepted(*rows, faults=wrong) if rows else ignored("no value that we can read in it")
 
     def _availability(self, topic: str, value: Callable[[Way | None], object]) -> Iterator[Observation]:
         done: set[str] = set()

@@ -26,6 +26,7 @@ EVENTS: Final[dict[str, tuple[tuple[Kind, Kind], str]]] = {
     "diskerror": (FAULT, "disk_error"),
     "nicbroken": (FAULT, "network_broken"),
     "ipconflict": (FAULT, "ip_conflict"),
+    "heartbeat": ((Kind.HEARTBEAT, Kind.HEARTBEAT), "heartbeat"),
     "vmd": (STATE, "motion"),
     "motiondetection": (STATE, "motion"),
 }  # fmt: skip

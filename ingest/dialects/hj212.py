@@ -20,6 +20,7 @@ from ingest.dialects.hj212_segment import Parts, Segment, parse, sections
 from ingest.dialects.observation import Decoding, Entry, Fit, Message, Observation, accepted, ignored, rejected
 
 _LIKE: Final = re.compile(rb"##\d{4}[^\r\n]{0,400}?CP=&&")
+_BEGUN: Final = re.compile(rb"##\d{4}(?:QN|ST|CN|PW|MN)=")
 _ASKED_WITH: Final = frozenset({"polid", "infoid", "begintime", "endtime", "overtime", "recount", "qn"})
 
 _NOTICES: Final = frozenset({"1013"})  # answered with 9013
@@ -54,18 +55,18 @@ class Hj212:
         splitter = Splitter()
         pieces = [*splitter.feed(message.payload), *splitter.finish()]
         outcomes: list[_Outcome] = []
-        problem: Unreadable | None = None
+        problems: list[Unreadable] = []
         for packet in (piece for piece in pieces if isinstance(piece, Packet)):
             try:
                 outcomes.append(self._outcome(packet, message.received_at))
             except Unreadable as error:
-                problem = problem or error
+                problems.append(error)
         reply = b"".join(o.reply for o in outcomes) or None
         said = [observation for o in outcomes for observation in o.observations]
         if said:
-            return accepted(*said, reply=reply)
-        if problem is not None:
-            return rejected(problem.reason, problem.detail, reply=reply)
+            return accepted(*said, reply=reply, faults=problems)
+        if problems:
+            return rejected(problems[0].reason, problems[0].detail, reply=reply)
         if not outcomes:
             raise Unreadable(Reason.BAD_FRAME, f"no packet of HJ 212 in {len(message.payload)} bytes")
         return ignored("; ".join(dict.fromkeys(o.ignored for o in outcomes))[:500], reply=reply)
@@ -112,12 +113,15 @@ def _reply(segment: Segment, qn: str, mn: str, cn: str) -> bytes:
 
 
 def fits(message: Message) -> Fit:
-    """Whether a message is of this dialect: by a topic level `hj212`, or a start mark with a length and a `CP=&&` behind it."""
+    """Whether a message is of this dialect: by a topic level `hj212`, or a start mark with a length and a `CP=&&` behind it.
+
+    What begins as a packet and is none is still ours to refuse.
+    """
     if "hj212" in message.topic.lower().split("/"):
         return Fit.TOPIC
     at = message.payload.find(START, 0, 256)
     if at < 0 or _LIKE.match(message.payload, at) is None:
-        return Fit.NO
+        return Fit.CONTENT if _BEGUN.match(message.payload) else Fit.NO
     return Fit.CONTENT if message.payload[:at].strip() else Fit.MARKED
 
 

@@ -87,7 +87,7 @@ class Hotline:
                 rows.append(unreadable_row(profile.name if profile else "hotline", at, str(error)))
         if len(wrong) == len(records):
             raise wrong[0]
-        return accepted(*rows)
+        return accepted(*rows, faults=wrong)
 
     def _records(self, message: Message) -> Iterator[tuple[Profile | None, Mapping[str, Any]]]:
         found: Sequence[Mapping[str, Any]]

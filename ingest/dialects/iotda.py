@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ingest.dialects.claims import Reason, TimeForm, Unreadable, read_json
-from ingest.dialects.enveloped import HandOn, nobody, read_inner, unhidden
+from ingest.dialects.enveloped import HandOn, hides_a_frame, nobody, read_inner, unhidden
 from ingest.dialects.named_values import (
     MOST_NAMES,
     Origin,
@@ -23,7 +23,8 @@ from ingest.dialects.named_values import (
     observed,
     point_in,
 )
-from ingest.dialects.observation import Attribute, Decoding, Entry, Fit, Kind, Message, Observation, accepted, ignored
+from ingest.dialects.observation import Attribute, Decoding, Entry, Fit, Kind, Message, accepted, ignored
+from ingest.dialects.parts import Parts
 from ingest.dialects.smoke_events import read_profile
 from ingest.dialects.value_names import known
 
@@ -41,14 +42,14 @@ class IotDa:
         """Raises `Unreadable` for what is no push of the platform."""
         whole = mapping(read_json(message.payload))
         if "notifyType" in whole:
-            return self._old(whole)
+            return self._old(whole, message)
         resource, data = whole.get("resource"), mapping(whole.get("notify_data"))
         if not isinstance(resource, str) or not data:
             raise Unreadable(Reason.MISSING_FIELD, "resource and notify_data")
         header, body = mapping(data.get("header")), mapping(data.get("body")) or mapping(whole.get("body"))
         origin = _origin(whole, header or data, body)
         if resource in {"device.property", "device.event"}:
-            return accepted(*_services(body.get("services"), origin))
+            return self._services(body.get("services"), message, origin)
         if resource == "device.message":
             return self._message(body, message, origin)
         if resource == "device.status":
@@ -63,7 +64,7 @@ class IotDa:
             raise Unreadable(Reason.MISSING_FIELD, "content of a message")
         return read_inner(unhidden(content), message, origin, self.hand_on)
 
-    def _old(self, whole: Mapping[str, Any]) -> Decoding:
+    def _old(self, whole: Mapping[str, Any], message: Message) -> Decoding:
         origin = _origin(whole, whole, whole)
         if whole["notifyType"] not in _OLD:
             return ignored(f"{str(whole['notifyType'])[:60]} of {origin.device}")
@@ -73,17 +74,26 @@ class IotDa:
             {"service_id": s.get("serviceId"), "properties": s.get("data"), "event_time": s.get("eventTime")}
             for s in services
         ]
-        return accepted(*_services(renamed, origin))
+        return self._services(renamed, message, origin)
 
+    def _services(self, listed: object, message: Message, origin: Origin) -> Decoding:
+        if not isinstance(listed, list) or not listed or len(listed) > MOST_NAMES:
+            raise Unreadable(Reason.MISSING_FIELD, "services")
+        parts = Parts()
+        for service in listed:
+            parts.take(self._service, service, message, origin)
+        if not (parts.found or parts.faults):
+            return accepted(*observed(origin, (Said(Kind.HEARTBEAT, ""),)))
+        return parts.decoding()
 
-def _services(listed: object, origin: Origin) -> tuple[Observation, ...]:
-    """Each service has its own time, which is the device's; a wrong one costs nothing but the time."""
-    if not isinstance(listed, list) or not listed or len(listed) > MOST_NAMES:
-        raise Unreadable(Reason.MISSING_FIELD, "services")
-    found: list[Observation] = []
-    for service in map(mapping, listed):
+    def _service(self, service: object, message: Message, origin: Origin) -> Decoding:
+        """Each service has its own time, which is the device's; a wrong one costs nothing but the time.
+
+        A device without a codec has one property, and in it the bytes of another format.
+        """
+        if not isinstance(service, dict):
+            raise Unreadable(Reason.BAD_VALUE, "a service is a map")
         values = mapping(service.get("properties")) or mapping(service.get("paras"))
-        said = read_profile(values)
         time = service.get("event_time")
         at, warnings = moment(time, TimeForm.ISO) if known(time) else (None, ())
         facts = {
@@ -92,8 +102,10 @@ def _services(listed: object, origin: Origin) -> tuple[Observation, ...]:
             if isinstance(service.get(name), str)
         }
         where = replace(_more(origin, facts, values), device_at=at, warnings=origin.warnings + warnings)
-        found += observed(where, said)
-    return tuple(found) or observed(origin, (Said(Kind.HEARTBEAT, ""),))
+        alone = next(iter(values.values())) if len(values) == 1 else None
+        if isinstance(alone, str) and hides_a_frame(alone):
+            return read_inner(unhidden(alone), message, where, self.hand_on)
+        return accepted(*observed(where, read_profile(values)))
 
 
 def _status(word: object, origin: Origin) -> Decoding:

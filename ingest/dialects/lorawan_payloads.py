@@ -16,7 +16,8 @@ from ingest.dialects.cayenne import read_cayenne
 from ingest.dialects.claims import Reason, Unreadable
 from ingest.dialects.milesight import PORT, is_smoke_alarm, model_of, read_milesight
 from ingest.dialects.named_values import Origin, Said, kept, observed
-from ingest.dialects.observation import Attributes, Decoding, Entry, Fit, Kind, Message, Observation, accepted
+from ingest.dialects.observation import Attributes, Decoding, Entry, Fit, Kind, Message, Observation
+from ingest.dialects.parts import Parts
 from ingest.events import IDENT_LENGTH, digest
 
 LONGEST: Final = 1024  # bytes of a payload; LoRaWAN carries 242
@@ -144,18 +145,20 @@ class BarePayloads:
         frames = hex_frames(message.payload)
         if not frames:
             raise Unreadable(Reason.BAD_FRAME, "neither bytes nor hex digits")
-        device, profile, found = _device_of(message.topic), self.profile, list[Observation]()
+        device, profile, parts = _device_of(message.topic), self.profile, Parts()
         for raw in frames:
             nb = unwrap(raw)
             body = nb.payload if nb else raw
-            payload = _milesight(body, profile) if len(body) <= LONGEST else None
-            if payload is None or not (payload.said or payload.attributes):
-                raise Unreadable(
-                    Reason.BAD_FRAME, f"no channel of a Milesight device at the start of {body[:16].hex()}"
-                )
+            payload = _milesight(body, profile) if len(body) <= LONGEST else Payload(())
+            parts.read(_observations, payload, device, nb, body)
             profile = self.profile or payload.model
-            found += observed(_origin(device, nb, payload), payload.said or (Said(Kind.HEARTBEAT, ""),))
-        return accepted(*found)
+        return parts.decoding()
+
+
+def _observations(payload: Payload, device: str, nb: _Wrapped | None, body: bytes) -> tuple[Observation, ...]:
+    if not (payload.said or payload.attributes):
+        raise Unreadable(Reason.BAD_FRAME, f"no channel of a Milesight device at the start of {body[:16].hex()}")
+    return observed(_origin(device, nb, payload), payload.said or (Said(Kind.HEARTBEAT, ""),))
 
 
 def _device_of(topic: str) -> str:

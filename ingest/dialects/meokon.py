@@ -127,7 +127,7 @@ class Meokon:
         raw = unhex(message.payload)
         said: list[Observation] = []
         passed: list[str] = []
-        problem: Unreadable | None = None
+        problems: list[Unreadable] = []
         at, frames = raw.find(_START), 0
         while at >= 0:
             frames += 1
@@ -140,12 +140,13 @@ class Meokon:
                 else:
                     said += _observations(frame)
             except Unreadable as error:
-                problem, size = problem or error, len(_START)
+                problems.append(error)
+                size = len(_START)
             at = raw.find(_START, at + size)
         if said:
-            return accepted(*said)
-        if problem is not None:
-            return rejected(problem.reason, problem.detail)
+            return accepted(*said, faults=problems)
+        if problems:
+            return rejected(problems[0].reason, problems[0].detail)
         if passed:
             return ignored("; ".join(passed))
         raise Unreadable(Reason.BAD_FRAME, f"no frame of MEOKON in {len(raw)} bytes")

@@ -19,6 +19,7 @@ from ingest.dialects.observation import Attributes, Kind, Observation, Quality, 
 from ingest.dialects.value_names import ALARMS, FAULTS, MEASURES, SETTINGS, TESTS, plain, truth
 from ingest.events import IDENT_LENGTH, Mark, Point, digest
 
+_IN_SECONDS: Final = (946_684_800, 100_000_000_000)  # from 2000 on; as milliseconds these are before 1973
 _EPOCHS: Final = frozenset({TimeForm.EPOCH_S, TimeForm.EPOCH_MS})
 MOST_NAMES: Final = 1024  # values of one message
 NAME_LENGTH: Final = 64
@@ -98,9 +99,18 @@ def fingerprint(*parts: object) -> str:
 
 
 def moment(value: object, *forms: TimeForm) -> tuple[datetime | None, tuple[str, ...]]:
-    """An instant, and what was wrong with it: `zero_time` for one that says nothing, `bad_time` for one that cannot be read."""
+    """An instant, and what was wrong with it: `zero_time` for one that says nothing, `bad_time` for one that cannot be read.
+
+    Where milliseconds are due, a number that would be long before there were devices is in seconds (`time_in_seconds`).
+    """
     if isinstance(value, str) and value.isdecimal() and len(value) <= 13 and forms[0] in _EPOCHS:
         value = int(value)  # some platforms put their numbers into quotes
+    if (
+        forms[:1] == (TimeForm.EPOCH_MS,)
+        and isinstance(value, int | float)
+        and _IN_SECONDS[0] <= value < _IN_SECONDS[1]
+    ):
+        return moment(value, TimeForm.EPOCH_S)[0], ("time_in_seconds",)
     try:
         found = instant(value, *forms) if isinstance(value, str | int | float) or value is None else None
     except Unreadable:

@@ -6,7 +6,7 @@ rings is decided downstream, by its kind, its marks and its place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -112,13 +112,23 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """What a message turned out to be. `reply` goes back over the connection, or to `reply_topic` over MQTT."""
+    """What a message turned out to be. `reply` goes back over the connection, or to `reply_topic` over MQTT.
+
+    `faults` are the parts of an accepted message that could not be read: it is kept as rejected besides.
+    """
 
     verdict: Verdict
     observations: tuple[Observation, ...] = ()
     reason: str = ""
     reply: bytes | None = None
     reply_topic: str = ""
+    faults: tuple[Unreadable, ...] = ()
+
+    @property
+    def fault(self) -> Unreadable:
+        """Why it was rejected."""
+        reason, _, detail = self.reason.partition(": ")
+        return Unreadable(Reason(reason), detail)
 
 
 # The same as the class, and quicker: for whoever says much.
@@ -126,9 +136,20 @@ observed: Final = maker(Observation)
 _decoded: Final = maker(Decoding)
 
 
-def accepted(*observations: Observation, reply: bytes | None = None, reply_topic: str = "") -> Decoding:
-    """A message that says something."""
+def accepted(
+    *observations: Observation, reply: bytes | None = None, reply_topic: str = "", faults: Iterable[Unreadable] = ()
+) -> Decoding:
+    """A message that says something. Its reason tells of the parts that could not be read."""
+    if faults:
+        bad = tuple(faults)
+        return Decoding(Verdict.ACCEPTED, observations, _parts(bad), reply, reply_topic, bad)
     return _decoded(Verdict.ACCEPTED, observations, "", reply, reply_topic)
+
+
+def _parts(bad: tuple[Unreadable, ...]) -> str:
+    """One sentence for all of them, in the form of a rejection: the first one's reason, and what was wrong with the first few."""
+    what = "; ".join(dict.fromkeys(f"{fault.reason}: {fault.detail}"[:120] for fault in bad[:8]))
+    return f"{bad[0].reason}: {len(bad)} of its parts cannot be read: {what}"[:500]
 
 
 def ignored(reason: str, reply: bytes | None = None, reply_topic: str = "") -> Decoding:

@@ -11,11 +11,12 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ingest.dialects.claims import Reason, TimeForm, Unreadable, read_json
-from ingest.dialects.enveloped import HandOn, nobody, read_inner, unhidden
+from ingest.dialects.enveloped import HandOn, hides_a_frame, nobody, read_inner, unhidden
 from ingest.dialects.ipso import read_resource
 from ingest.dialects.named_values import (
     NAME_LENGTH,
@@ -36,15 +37,15 @@ from ingest.dialects.observation import (
     Fit,
     Kind,
     Message,
-    Observation,
-    Verdict,
     accepted,
     ignored,
 )
+from ingest.dialects.parts import Parts
 from ingest.dialects.value_names import known
 
 _DATA, _STANDING, _COMMAND = 1, 2, 7
 _BLOCK: Final = 16
+_NUMERIC: Final = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 _LOGINS: Final[Mapping[int, str]] = {1: "edp", 6: "modbus", 7: "mqtt", 10: "nb-iot"}
 
 
@@ -70,20 +71,16 @@ class OneNet:
             signed = _as_it_stands(message.payload)
             self._check(body, signed)
             content = read_json(signed)
-        entries = [mapping(one) for one in content] if isinstance(content, list) else [mapping(content)]
-        if not all(entries) or not 0 < len(entries) <= MOST:
-            raise Unreadable(Reason.MISSING_FIELD, "msg is neither a message nor an array of them")
-        found: list[Observation] = []
-        reasons: list[str] = []
+        entries, parts = content if isinstance(content, list) else [content], Parts()
+        if not 0 < len(entries) <= MOST:
+            raise Unreadable(Reason.MISSING_FIELD, f"msg is an array of 1 to {MOST} messages, not of {len(entries)}")
         for entry in entries:
-            decoding = self._entry(entry, message)
-            if decoding.verdict is Verdict.REJECTED and len(entries) == 1:
-                return decoding
-            found += decoding.observations
-            reasons += [decoding.reason] if decoding.reason else []
-        return accepted(*found) if found else ignored("; ".join(reasons)[:500])
+            parts.take(self._entry, mapping(entry), message)
+        return parts.decoding()
 
     def _entry(self, entry: Mapping[str, Any], message: Message) -> Decoding:
+        if not entry:
+            raise Unreadable(Reason.MISSING_FIELD, "msg is neither a message nor an array of them")
         origin, kind = _origin(entry), entry.get("type", _DATA)
         if kind == _STANDING:
             return accepted(*observed(origin, (_standing(entry),)))
@@ -98,11 +95,11 @@ class OneNet:
     def _point(self, name: str, value: object, message: Message, origin: Origin) -> Decoding:
         if isinstance(value, dict):
             return accepted(*observed(origin, read_named(value) or (Said(Kind.HEARTBEAT, ""),)))
-        if isinstance(value, str) and (value.lstrip().startswith(("{", "##")) or _hides_a_frame(value)):
+        if isinstance(value, str) and (value.lstrip().startswith(("{", "##")) or hides_a_frame(value)):
             return read_inner(unhidden(value), message, origin, self.hand_on)
         if isinstance(value, list) or len(name) > NAME_LENGTH:
             raise Unreadable(Reason.BAD_VALUE, f"{name[:60]} is no value under a name")
-        plain = value if isinstance(value, str | int | float) else None
+        plain = _number(value) if isinstance(value, str | int | float) else None
         said = read_resource(name, plain)
         if said is None:
             return accepted(*observed(origin, read_named({name: plain}) or (Said(Kind.STATE, name, None),)))
@@ -173,9 +170,11 @@ def _as_it_stands(payload: bytes) -> bytes:
     return b""
 
 
-def _hides_a_frame(value: str) -> bool:
-    """A fire panel's frame in hex or base64, known by its start; a number in words is no frame."""
-    return len(value) >= 40 and unhidden(value).startswith((b"@@", b"##", b"\x02\x00\x01"))
+def _number(value: float | str) -> float | str:
+    """A number that came as a text is one: what is measured is not a word."""
+    if not isinstance(value, str) or _NUMERIC.fullmatch(value) is None:
+        return value
+    return float(value) if "." in value else int(value)
 
 
 def _origin(entry: Mapping[str, Any]) -> Origin:

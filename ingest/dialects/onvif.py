@@ -7,7 +7,7 @@ or clear by the table of topics. Namespaces of topics are passed over: vendors p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -26,6 +26,7 @@ from ingest.dialects.observation import (
     Observation,
     accepted,
 )
+from ingest.dialects.parts import Parts
 from ingest.events import IDENT_LENGTH
 
 _MARK: Final = "/onvif-ej/"
@@ -89,31 +90,36 @@ class Onvif:
 
     def decode(self, message: Message) -> Decoding:
         json = message.payload.lstrip()[:1] == b"{" or _MARK in message.topic
-        events = [_from_json(message)] if json else list(_from_xml(message))
-        if not events:
-            raise Unreadable(Reason.MISSING_FIELD, "no NotificationMessage")
-        return accepted(*(_observation(event, message) for event in events))
+        if json:
+            return accepted(_observation(_from_json(message), message))
+        root, warnings = tree_of(message.payload)
+        notes, parts = every(root, "notificationmessage", _MOST), Parts()
+        if not notes:  # a bare tt:Message has no topic, and what has none is no event
+            bare = name_of(root) == "message"
+            raise Unreadable(
+                Reason.MISSING_FIELD, "a tt:Message without its topic" if bare else "no NotificationMessage"
+            )
+        for note in notes:
+            parts.one(_noted, note, warnings, message)
+        return parts.decoding()
 
 
-def _from_xml(message: Message) -> Iterator[_Event]:
-    root, warnings = tree_of(message.payload)
-    for note in every(root, "notificationmessage", _MOST):
-        inner = child(child(note, "message"), "message")
-        if inner is None:
-            raise Unreadable(Reason.MISSING_FIELD, "a NotificationMessage without a tt:Message")
-        marks = {k.rpartition("}")[2].lower(): v for k, v in inner.attrib.items()}
-        yield _Event(
-            topic=_path(said(note, "topic")),
-            operation=marks.get("propertyoperation", ""),
-            time=marks.get("utctime"),
-            source=_items(child(inner, "source")),
-            key=_items(child(inner, "key")),
-            data=_items(child(inner, "data")),
-            producer=_producer(said(child(note, "producerreference"), "address")),
-            warnings=warnings,
-        )
-    if name_of(root) == "message":  # a bare tt:Message has no topic, and what has none is no event
-        raise Unreadable(Reason.MISSING_FIELD, "a tt:Message without its topic")
+def _noted(note: Element, warnings: tuple[str, ...], message: Message) -> Observation:
+    inner = child(child(note, "message"), "message")
+    if inner is None:
+        raise Unreadable(Reason.MISSING_FIELD, "a NotificationMessage without a tt:Message")
+    marks = {k.rpartition("}")[2].lower(): v for k, v in inner.attrib.items()}
+    event = _Event(
+        topic=_path(said(note, "topic")),
+        operation=marks.get("propertyoperation", ""),
+        time=marks.get("utctime"),
+        source=_items(child(inner, "source")),
+        key=_items(child(inner, "key")),
+        data=_items(child(inner, "data")),
+        producer=_producer(said(child(note, "producerreference"), "address")),
+        warnings=warnings,
+    )
+    return _observation(event, message)
 
 
 def _items(group: Element | None) -> Items:

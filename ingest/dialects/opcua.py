@@ -80,7 +80,7 @@ class OpcUa:
             return ignored("metadata, or a frame without a value")
         if faults:  # part of a batch: what can be read is kept, and says that something is missing
             found = [replace(one, warnings=(*one.warnings, "bad_message")) for one in found]
-        return accepted(*found)
+        return accepted(*found, faults=faults)
 
     def _network(self, body: object, origin: Origin) -> Iterator[Observation]:
         if not isinstance(body, dict):

@@ -190,7 +190,7 @@ def _listed(entries: list[Any], warnings: tuple[str, ...], message: Message) -> 
             rows.append(unreadable_row(SOURCE, at, str(error)))
     if bad and len(bad) == len(entries):
         return rejected(bad[0].reason, bad[0].detail)
-    return accepted(*rows) if rows else ignored("an empty list")
+    return accepted(*rows, faults=bad) if rows else ignored("an empty list")
 
 
 def _entry(entry: object, warnings: tuple[str, ...], message: Message) -> Observation:

@@ -22,9 +22,8 @@ from ingest.dialects.observation import (
     Kind,
     Message,
     Observation,
-    accepted,
-    ignored,
 )
+from ingest.dialects.parts import Parts
 from ingest.events import InvalidEvent, Point
 
 LABEL: Final = "smoke"
@@ -51,19 +50,29 @@ class Pyronear:
 
     def decode(self, message: Message) -> Decoding:
         body = read_json(message.payload)
-        found: list[Observation] = []
+        parts = Parts()
         for item in (body if isinstance(body, list) else [body])[:_MOST]:
-            if not isinstance(item, Mapping):
-                raise Unreadable(Reason.BAD_VALUE, "neither an alert nor a detection")
-            if "bbox" in item or "bboxes" in item:
-                found += _detection(item, message)
-            elif isinstance(item.get("sequences"), list):
-                found += [_sequence(s, item, message) for s in item["sequences"][:_MOST]]
-            elif "is_validated" in item or "is_wildfire" in item:
-                found.append(_sequence(item, {}, message))
+            if (
+                isinstance(item, Mapping)
+                and not ("bbox" in item or "bboxes" in item)
+                and isinstance(item.get("sequences"), list)
+            ):
+                for sequence in item["sequences"][:_MOST]:
+                    parts.one(_sequence, sequence, item, message)
             else:
-                raise Unreadable(Reason.MISSING_FIELD, "sequences or bbox")
-        return accepted(*found) if found else ignored("alerts without sequences, or detections without boxes")
+                parts.read(_alone, item, message)
+        return parts.decoding("alerts without sequences, or detections without boxes")
+
+
+def _alone(item: object, message: Message) -> list[Observation]:
+    """A detection, or a sequence without its alert."""
+    if not isinstance(item, Mapping):
+        raise Unreadable(Reason.BAD_VALUE, "neither an alert nor a detection")
+    if "bbox" in item or "bboxes" in item:
+        return _detection(item, message)
+    if "is_validated" in item or "is_wildfire" in item:
+        return [_sequence(item, {}, message)]
+    raise Unreadable(Reason.MISSING_FIELD, "sequences or bbox")
 
 
 def _sequence(sequence: object, alert: Mapping[str, Any], message: Message) -> Observation:

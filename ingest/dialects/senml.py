@@ -91,7 +91,8 @@ class SenML:
     def decode(self, message: Message) -> Decoding:
         """Raises `Unreadable` when it is no pack, or none of its records can be read."""
         pack = read_pack(message.payload)
-        records, warnings = resolve(pack)
+        records, faults = resolve(pack)
+        warnings = tuple(dict.fromkeys(f"bad_record_{fault.reason}" for fault in faults))
         if not records:
             if warnings:
                 raise Unreadable(Reason.BAD_VALUE, f"none of {len(pack)} records can be read: {', '.join(warnings)}")
@@ -99,7 +100,7 @@ class SenML:
         if len(records) > MOST // 2:
             raise Unreadable(Reason.TOO_BIG, f"{len(records)} records; at most {MOST // 2} are read")
         seen = [one for record in records for one in _observations(record, message.received_at, warnings)]
-        return accepted(*_placed(seen))
+        return accepted(*_placed(seen), faults=faults)
 
 
 def read_pack(raw: bytes) -> list[Mapping[Any, Any]]:
@@ -119,9 +120,9 @@ def read_pack(raw: bytes) -> list[Mapping[Any, Any]]:
     return body
 
 
-def resolve(pack: list[Mapping[Any, Any]]) -> tuple[list[Resolved], tuple[str, ...]]:
-    """The resolved records, and a warning for each kind of breach that left one out. Raises `Unreadable` for what forbids the pack."""
-    base, found, warnings = Base(), [], []
+def resolve(pack: list[Mapping[Any, Any]]) -> tuple[list[Resolved], tuple[Unreadable, ...]]:
+    """The resolved records, and what was wrong with those left out. Raises `Unreadable` for what forbids the pack."""
+    base, found, faults = Base(), [], []
     for record in pack:
         must = [label for label in record if isinstance(label, str) and label.endswith("_")]
         if must:
@@ -133,11 +134,11 @@ def resolve(pack: list[Mapping[Any, Any]]) -> tuple[list[Resolved], tuple[str, .
         try:
             resolved = _resolve(record, base)
         except Unreadable as error:
-            warnings.append(f"bad_record_{error.reason}")
+            faults.append(error)
             continue
         if resolved is not None:
             found.append(resolved)
-    return found, tuple(dict.fromkeys(warnings))
+    return found, tuple(faults)
 
 
 def _take_base(record: Mapping[Any, Any], base: Base) -> None:

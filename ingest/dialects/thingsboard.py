@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ingest.dialects.claims import Reason, TimeForm, Unreadable, read_json
@@ -21,6 +21,7 @@ from ingest.dialects.named_values import (
     point_in,
 )
 from ingest.dialects.observation import Decoding, Entry, Fit, Kind, Message, Observation, accepted, ignored
+from ingest.dialects.parts import Parts
 from ingest.dialects.smoke_events import read_profile
 
 _GATEWAY: Final = "v1/gateway/"
@@ -41,11 +42,7 @@ class ThingsBoard:
         topic, body = message.topic, read_json(message.payload)
         if topic.startswith(_DEVICE):
             what = topic.removeprefix(_DEVICE)
-            return (
-                accepted(*_of_device(body, message, what))
-                if what in {"telemetry", "attributes"}
-                else ignored(what[:60])
-            )
+            return _of_device(body, message, what) if what in {"telemetry", "attributes"} else ignored(what[:60])
         what = topic.removeprefix(_GATEWAY) if topic.startswith(_GATEWAY) else _what(body)
         if what in {"connect", "disconnect"}:
             device = ident(mapping(body).get("device"), "device")
@@ -53,10 +50,10 @@ class ThingsBoard:
             return accepted(*observed(Origin(device), (Said(kind, ""),)))
         if what not in {"telemetry", "attributes"}:
             return ignored(what[:60])
-        found = list(_of_gateway(mapping(body), what))
-        if not found:
+        parts = _of_gateway(mapping(body), what)
+        if not (parts.found or parts.faults):
             raise Unreadable(Reason.NO_VALUE, "no device says anything")
-        return accepted(*found)
+        return parts.decoding()
 
 
 def _what(body: object) -> str:
@@ -69,32 +66,39 @@ def _what(body: object) -> str:
     raise Unreadable(Reason.UNKNOWN_TOPIC, "neither the topic nor the shape names a message of ThingsBoard")
 
 
-def _of_gateway(body: Mapping[str, Any], what: str) -> Iterator[Observation]:
+def _of_gateway(body: Mapping[str, Any], what: str) -> Parts:
     if len(body) > MOST_NAMES:
         raise Unreadable(Reason.TOO_BIG, f"{len(body)} devices; at most {MOST_NAMES} are read of one message")
+    parts = Parts()
     for name, records in body.items():
-        device = ident(name, "the name of a device")
         for record in _records(records):
-            yield from _record(record, Origin(device), what, by_gateway=True)
+            parts.read(_record, record, Origin(name), what, by_gateway=True)
+    return parts
 
 
-def _of_device(body: object, message: Message, what: str) -> tuple[Observation, ...]:
+def _of_device(body: object, message: Message, what: str) -> Decoding:
     name = next((message.properties[field] for field in _NAMES if message.properties.get(field)), message.peer)
     origin = Origin(ident(name, "the connection")) if name else Origin("me", warnings=("no_address",))
-    found = tuple(one for record in _records(body) for one in _record(record, origin, what, by_gateway=False))
-    if not found:
+    parts = Parts()
+    for record in _records(body):
+        parts.read(_record, record, origin, what, by_gateway=False)
+    if not (parts.found or parts.faults):
         raise Unreadable(Reason.NO_VALUE, "no value")
-    return found
+    return parts.decoding()
 
 
-def _records(body: object) -> list[Mapping[str, Any]]:
-    records = [mapping(one) for one in body] if isinstance(body, list) else [mapping(body)]
-    if not all(records) or len(records) > MOST_NAMES:
+def _records(body: object) -> list[Any]:
+    records = body if isinstance(body, list) else [body]
+    if len(records) > MOST_NAMES:
         raise Unreadable(Reason.BAD_VALUE, f"telemetry is a map or a list of at most {MOST_NAMES} maps")
     return records
 
 
-def _record(record: Mapping[str, Any], origin: Origin, what: str, *, by_gateway: bool) -> tuple[Observation, ...]:
+def _record(said_so: object, origin: Origin, what: str, *, by_gateway: bool) -> tuple[Observation, ...]:
+    record = mapping(said_so)
+    if not record:
+        raise Unreadable(Reason.BAD_VALUE, f"telemetry is a map or a list of at most {MOST_NAMES} maps")
+    ident(origin.device, "the name of a device")
     timed = isinstance(record.get("values"), dict)
     values = record["values"] if timed else record
     at, warnings = moment(record.get("ts"), TimeForm.EPOCH_MS) if timed and "ts" in record else (None, ())

@@ -127,7 +127,7 @@ class Zigbee2Mqtt:
             body = json_of(message, LARGEST_LIST)
             if not isinstance(body, list):
                 raise Unreadable(Reason.BAD_JSON, "bridge/devices must be a list")
-            return self._devices(base, body)
+            return self._list(base, body) if is_exposes(body) else self._devices(base, body)
         if topic == "health":
             return accepted(Said(base, base).that(Kind.HEARTBEAT))
         return ignored(_BRIDGE_SAYS_NOTHING)

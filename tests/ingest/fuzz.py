@@ -1,7 +1,8 @@
 """Throw broken messages at the decoders for as long as you like: `python -m tests.ingest.fuzz --samples FOLDER --seconds 300`.
 
 Every sample is decoded by the dialect it fits, then again and again with bits flipped, bytes cut out, repeated, swapped between samples, lengths
-and counts set to their ends, and whole streams cut anywhere for the splitters behind the TCP doors. A crash is an answer of
+and counts set to their ends, and whole streams cut anywhere for the splitters behind the TCP doors. Formats that only come inside an envelope
+(Cayenne LPP; the bodies within the platforms' pushes) are broken inside and carried by a whole one: `cayenne`, `ctwing inner` … A crash is an answer of
 `Reason.FAULT` (something escaped a decoder), a decoding with more than it may hold, or one that took longer than `SLOW`. Each is
 printed with the seed and the bytes that made it, in hex; the exit code is 1 when there was any.
 """
@@ -9,14 +10,18 @@ printed with the seed and the bytes that made it, in hex; the exit code is 1 whe
 from __future__ import annotations
 
 import argparse
+import base64
 import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Final
+
+import orjson
 
 from api.command.decode import BadFile, bytes_of
 from ingest.dialects.catalogue import SHIPPED, Stream
@@ -27,6 +32,52 @@ from ingest.tcp import CUT, Cutter
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 SLOW = 2.0  # seconds of processor time for one message
 EDGES = (0x00, 0x01, 0x7F, 0x80, 0xFF, 0x40, 0x23, 0x7B, 0x5B, 0x22)
+
+# Cayenne LPP has no entry of its own; these are whole payloads of it: every type, several channels, a position.
+CAYENNE: Final = tuple(
+    bytes.fromhex(text)
+    for text in (
+        "03670110056700ff", "01670110026826037300640473270e", "0167ffd7", "067104d2fb2e0000", "018806765ff2960a0003e8",
+        "0000010101010202fe0c0302ff9c", "0465006405660106860001000200030788000100020003000102",
+    )
+)  # fmt: skip
+# What is carried by each envelope: seeds of these dialects.
+INNER: Final = ("gb26875", "hj212", "meokon", "milesight", "senml", "zigbee2mqtt")
+
+
+def _b64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode("ascii")
+
+
+def _uplink(raw: bytes) -> Any:
+    info = {"devEui": "0101010101010101", "deviceProfileName": "cayenne"}
+    return {"deduplicationId": "u", "deviceInfo": info, "fPort": 1, "data": _b64(raw)}
+
+
+def _ctwing(raw: bytes) -> Any:
+    inner = {"msg": raw.hex()} if len(raw) % 2 else {"APPdata": _b64(raw)}
+    return {"messageType": "dataReport", "tenantId": "1", "deviceId": "d", "timestamp": 1795593598123, "payload": inner}
+
+
+def _onenet(raw: bytes) -> Any:
+    text = raw.hex() if len(raw) % 2 else _b64(raw)
+    point = {"at": 1795593598123, "type": 1, "ds_id": "3200_0_5750", "value": text, "dev_id": 1}
+    return {"msg": point, "msg_signature": "", "nonce": ""}
+
+
+def _iotda(raw: bytes) -> Any:
+    text = raw.hex() if len(raw) % 2 else _b64(raw)
+    data = {"header": {"device_id": "d"}, "body": {"content": text}}
+    return {"resource": "device.message", "event": "report", "event_time": "20260301T075900Z", "notify_data": data}
+
+
+# Name, the dialect of the envelope, and the envelope around some bytes.
+CARRIERS: Final[Mapping[str, tuple[str, Callable[[bytes], Any]]]] = {
+    "cayenne": ("chirpstack", _uplink),
+    "ctwing inner": ("ctwing", _ctwing),
+    "onenet inner": ("onenet", _onenet),
+    "iotda inner": ("iotda", _iotda),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +147,15 @@ def tried(dialect: str, stream: Stream, payload: bytes, seed: int) -> Crash | No
 
 def fuzz(dialect: str, seeds: Sequence[bytes], seconds: float, seed: int) -> tuple[int, list[Crash]]:
     """How many messages were tried, and the crashes, at most one of a kind."""
+    entry, carried = CARRIERS.get(dialect, (dialect, None))
     rng, stream, crashes, count = random.Random(seed), Stream(SHIPPED), dict[str, Crash](), 0
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if count % 2000 == 0:
             stream = Stream(SHIPPED)  # states of broken births would shield what follows
         whole = rng.choice(seeds)
-        crash = tried(dialect, stream, whole if rng.random() < 0.1 else broken(rng, whole, seeds), seed)
+        payload = whole if rng.random() < 0.1 else broken(rng, whole, seeds)
+        crash = tried(entry, stream, orjson.dumps(carried(payload)) if carried else payload, seed)
         if crash is not None:
             crashes.setdefault(crash.why[:60], crash)
         count += 1
@@ -141,6 +194,8 @@ def main() -> int:
     found: dict[str, list[bytes]] = {}
     for name, payload in samples(said.samples):
         found.setdefault(name, []).append(payload)
+    inner = [payload for name in INNER for payload in found.get(name, ())]
+    found |= {name: list(CAYENNE) if name == "cayenne" else inner for name in CARRIERS if inner or name == "cayenne"}
     total: Counter[str] = Counter()
     wrong: list[Crash] = []
     for name in said.dialect or sorted(found):

@@ -337,3 +337,9 @@ _JSON = st.recursive(
 def test_no_field_of_any_shape_is_a_fault(changes: dict[str, Any], event: str) -> None:
     decoding = decode({**up(), **changes}, topic(event))
     assert not decoding.reason.startswith("fault"), decoding.reason
+
+
+@pytest.mark.parametrize("name", ["roof", "0016c001f153a14", "", None, 7])
+def test_an_odd_name_of_the_gateway_refuses_no_alarm(name: Any) -> None:
+    (seen,) = decode(up(object={"smoke": True}, rxInfo=[{"gatewayId": name, "rssi": -40}])).observations
+    assert (seen.kind, seen.metric, seen.gateway) == (Kind.ALARM, "fire_alarm", "")

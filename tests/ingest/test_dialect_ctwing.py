@@ -294,3 +294,19 @@ def test_depth_is_no_fault() -> None:
     assert decode(push({"serviceData": deep})).reason.split(":")[0] == "too_deep"
     raw = orjson.dumps(push({"serviceData": "@"})).replace(b'"@"', b'{"a":' * 900 + b"1" + b"}" * 900)
     assert decode(raw).reason.split(":")[0] == "too_deep"
+
+
+def test_a_service_may_come_as_a_text() -> None:
+    said = decode(push(orjson.dumps({"serviceId": "s", "serviceData": {"smoke_state": 1}}).decode())).observations
+    assert [(o.kind, o.metric, o.value) for o in said] == [(Kind.ALARM, "fire_alarm", True)]
+
+
+def test_coming_and_going_at_one_instant_are_two_messages() -> None:
+    keys = {decode(push({}, messageType="deviceOnlineOfflineReport", eventType=n)).observations[0].key for n in (0, 1)}
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize("stamp", [1795593598, "1795593598"])
+def test_a_time_in_seconds_is_read_and_named(stamp: int | str) -> None:
+    (seen,) = decode(push({"serviceData": {"temperature": 20}}, timestamp=stamp)).observations
+    assert (seen.server_at, seen.warnings) == (AT.replace(microsecond=0), ("time_in_seconds",))

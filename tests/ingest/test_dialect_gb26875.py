@@ -424,3 +424,19 @@ def test_no_mutation_of_a_frame_is_a_fault(kind: int, count: int, rest: bytes, d
     at = data.draw(st.integers(0, len(raw) - 1))
     raw[at] ^= data.draw(st.integers(1, 255))
     assert not decode(bytes(raw)).reason.startswith("fault")
+
+
+@pytest.mark.parametrize(
+    ("why", "payload", "detail"),
+    [
+        ("a length that is not the frame's", frame(b"\x02\x01" + part(3)).replace(b"\x30\x00\x02", b"\x28\x00\x02", 1), "neither length nor sum"),
+        ("a frame that was cut", frame(b"\x02\x01" + part(3))[:50], "cut short"),
+    ],
+)  # fmt: skip
+def test_what_begins_as_a_frame_and_is_none_is_denied(why: str, payload: bytes, detail: str) -> None:
+    decoding = decode(payload)
+    assert fits(Message("", payload, NOW)) is not Fit.NO, why
+    assert decoding.verdict is Verdict.REJECTED, why
+    assert decoding.reason.startswith("bad_length: "), why
+    assert detail in decoding.reason, why
+    assert decoding.reply == reply_to(read_head(payload), Command.DENY, NOW), why

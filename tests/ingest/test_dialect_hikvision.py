@@ -62,6 +62,7 @@ def test_every_namespace_says_the_same(namespace: str) -> None:
         ("somebody covers the camera", "tamperdetection", "active", Kind.ALARM, "tamper_alarm", True),
         ("motion alone is a state", "VMD", "active", Kind.STATE, "motion", True),
         ("the picture is gone", "videoloss", "active", Kind.FAULT, "video_loss", True),
+        ("a heartbeat by its name", "heartBeat", "active", Kind.HEARTBEAT, "heartbeat", True),
         ("the heartbeat", "videoloss", "inactive", Kind.HEARTBEAT, "heartbeat", True),
         ("the heartbeat in another case", "videoLoss", "inactive", Kind.HEARTBEAT, "heartbeat", True),
         ("a full disk", "diskfull", "active", Kind.FAULT, "disk_full", True),

@@ -418,3 +418,8 @@ def test_times_survive_the_wire(naive: datetime) -> None:
     at = naive.replace(tzinfo=UTC, microsecond=naive.microsecond // 1000 * 1000)
     local = at + timedelta(hours=8)
     assert instant_of(f"{local:%Y%m%d%H%M%S}{local.microsecond // 1000:03d}") == (at, "")
+
+
+def test_a_packet_without_its_data_is_still_ours_to_refuse() -> None:
+    raw = encode(f"QN={QN};ST=91;CN=9021;PW=1;MN={MN};Flag=5")
+    assert fits(Message("", raw, NOW)) is Fit.CONTENT

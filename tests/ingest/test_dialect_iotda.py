@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
 from typing import Any
 
@@ -180,3 +181,19 @@ def test_no_field_of_any_shape_is_a_fault(body: Any, resource: str, changes: dic
     for whole in (push(resource, body), {**push(resource, body), **changes}):
         decoding = decode(whole)
         assert not decoding.reason.startswith("fault"), decoding.reason
+
+
+def test_the_one_property_of_a_device_without_a_codec_is_handed_on() -> None:
+    asked: list[bytes] = []
+
+    def somebody(message: Message) -> Decoding:
+        asked.append(message.payload)
+        return accepted(Observation(Kind.ALARM, "panel", "fire_alarm", True))
+
+    frame = b"@@" + bytes(40)
+    for text in (base64.b64encode(frame).decode(), frame.hex()):
+        (seen,) = decode(push(body=service(data=text)), somebody).observations
+        assert (seen.kind, seen.device, seen.gateway) == (Kind.ALARM, "panel", "p_node")
+    assert asked == [frame, frame]
+    (kept,) = decode(push(body=service(data="a word that is long enough to be something else")), somebody).observations
+    assert (kept.kind, kept.metric) == (Kind.STATE, "data")

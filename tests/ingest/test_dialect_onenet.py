@@ -232,3 +232,20 @@ def test_no_bytes_are_a_fault(raw: bytes, cipher: bytes) -> None:
     assert not decode(b'{"msg":' + raw + b"}", token=TOKEN).reason.startswith("fault")
     sealed = orjson.dumps({"enc_msg": base64.b64encode(cipher).decode()})
     assert not decode(sealed, key=KEY.decode()).reason.startswith("fault")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "text", "number"), [("a whole one", "21", 21), ("one with a point", "-0.50", -0.5), ("a word", "1e400", "1e400")]
+)  # fmt: skip
+def test_a_number_in_quotes_is_a_number(sentence: str, text: str, number: Any) -> None:
+    ((kind, metric, value, _),) = told(push(point(text)))
+    expected = Kind.STATE if isinstance(number, str) else Kind.TELEMETRY
+    assert (kind, metric, value) == (expected, "temperature", number), sentence
+
+
+def test_a_bad_message_of_an_array_costs_the_others_nothing() -> None:
+    decoding = decode(push([point(), {"type": 1, "dev_id": 7}, point(22.5)]))
+    assert ([o.value for o in decoding.observations], [f.reason for f in decoding.faults]) == (
+        [21.5, 22.5],
+        ["missing_field"],
+    )

@@ -188,3 +188,13 @@ def test_nothing_that_is_sent_is_a_fault_of_ours(topic: str, body: Any) -> None:
     sent = message(topic, body)
     assert fits(sent) in Fit
     assert not read(topic, sent.payload).reason.startswith("fault")
+
+
+def test_what_a_device_exposes_is_read_under_the_bridge_s_topic_too() -> None:
+    exposes = [
+        {"type": "binary", "name": "smoke", "property": "smoke", "access": 1, "value_on": True, "value_off": False}
+    ]
+    decoding = read("zigbee2mqtt/bridge/devices", exposes)
+    assert [(o.kind, o.metric, o.warnings) for o in decoding.observations] == [
+        (Kind.REGISTER, "smoke", ("device_not_named",))
+    ]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 from pathlib import Path
 
+import orjson
 import pytest
 
-from ingest.dialects.catalogue import Stream
-from ingest.dialects.observation import Decoding, Entry, Fit, Message, ignored
-from tests.ingest.fuzz import broken, samples, tried
+from ingest.dialects.catalogue import SHIPPED, Stream
+from ingest.dialects.lorawan_payloads import DECODERS, Payload
+from ingest.dialects.observation import Decoding, Entry, Fit, Message, Verdict, ignored
+from tests.ingest.fuzz import CARRIERS, CAYENNE, broken, fuzz, samples, tried
 
 
 class Fragile:
@@ -43,3 +46,23 @@ def test_samples_are_given_to_the_dialects_they_fit(tmp_path: Path) -> None:
     (tmp_path / "gb26875_frame.bin").write_bytes(b"@@")
     assert {(name, payload) for name, payload in samples(tmp_path)} >= {("gb26875", b"@@")}
     assert all(payload in {b"@@", b"@@\x01\x00"} for _, payload in samples(tmp_path))
+
+
+@pytest.mark.parametrize(("name", "seed"), [*(("cayenne", seed) for seed in CAYENNE), *((n, b"@@") for n in CARRIERS)])
+def test_an_envelope_is_whole_whatever_it_carries(name: str, seed: bytes) -> None:
+    entry, carried = CARRIERS[name]
+    message = Message("", orjson.dumps(carried(seed)), datetime(2026, 3, 1, 8, tzinfo=UTC))
+    _, decoding = Stream(SHIPPED).decode(message, entry)
+    assert decoding.verdict is Verdict.ACCEPTED, decoding.reason
+    if seed in CAYENNE:
+        assert "no_codec" not in decoding.observations[0].warnings
+
+
+def test_a_fault_within_an_envelope_is_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fragile(raw: bytes, profile: str) -> Payload:
+        del raw
+        raise IndexError(profile)
+
+    monkeypatch.setitem(DECODERS, "cayenne_lpp", fragile)  # type: ignore[arg-type]
+    tries, crashes = fuzz("cayenne", CAYENNE, 0.05, 1)
+    assert (tries > 0, [crash.dialect for crash in crashes]) == (True, ["chirpstack"])
