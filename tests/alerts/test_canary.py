@@ -26,6 +26,7 @@ from ingest.registry import Grid, GridLevel
 from streams.canary import KIND, METRIC
 from streams.rules import CANARY, InvalidRules, load_rules, parse_rules
 from streams.signal import Level, Origin, Signal, signal_key
+from tests.alerts.empty_ledger import empty_ledger
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -36,7 +37,7 @@ PEOPLE = [Person("p1", "张三", "+861000000001", "catcher", "g1", channels=("vo
 def ledger(request: pytest.FixtureRequest, tmp_path) -> Iterator[Ledger]:
     sqlite = request.param == "sqlite"
     opened = open_ledger(
-        f"sqlite:///{tmp_path}/ledger.db" if sqlite else request.getfixturevalue("postgres").new_database()
+        empty_ledger(tmp_path) if sqlite else request.getfixturevalue("postgres").new_ledger()
     )
     opened.replace_place([Grid("g1", "一网格", GridLevel.GRID)], [], PEOPLE)
     yield opened

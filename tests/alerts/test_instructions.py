@@ -49,6 +49,7 @@ from alerts.words import LANGUAGES, load_words
 from ingest.clock import Clock
 from ingest.registry import Grid, GridLevel, Registry
 from streams.signal import Level
+from tests.alerts.empty_ledger import empty_ledger
 from tests.alerts.memory_ledger import MemoryLedger
 
 ROOT = Path(__file__).parents[2]
@@ -137,8 +138,8 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
     if request.param == "memory":
         yield Office()
         return
-    url = f"sqlite:///{tmp_path}/ledger.db"
-    ledger = open_ledger(url if request.param == "sqlite" else request.getfixturevalue("postgres").new_database())
+    url = empty_ledger(tmp_path)
+    ledger = open_ledger(url if request.param == "sqlite" else request.getfixturevalue("postgres").new_ledger())
     yield Office(ledger)
     ledger.close()
 
@@ -508,8 +509,8 @@ def test_a_transaction_that_does_not_end_leaves_nothing(office: Office) -> None:
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/ledger.db"
-    return str(request.getfixturevalue("postgres").new_database())
+        return empty_ledger(tmp_path)
+    return str(request.getfixturevalue("postgres").new_ledger())
 
 
 SENDING = """
@@ -606,7 +607,7 @@ class Scripted:
 
 
 def test_the_sender_carries_an_instruction_and_takes_another_way_where_one_is_refused(tmp_path: Path) -> None:
-    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    ledger = open_ledger(empty_ledger(tmp_path))
     ledger.replace_place(GRIDS, [], PEOPLE)
     conductor = Conductor(
         ledger, policies=load_policies(), registry=ledger.registry, roster=ledger.roster, words=WORDS, channels=("sms", "voice"),

@@ -30,6 +30,7 @@ from ingest.events import Mark, Place, Point
 from ingest.registry import Device, Grid, GridLevel
 from ingest.unknown import UnknownDevice
 from streams.signal import Level
+from tests.alerts.empty_ledger import empty_ledger
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -38,8 +39,8 @@ SECOND = timedelta(seconds=1)
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
 def url(request: pytest.FixtureRequest, tmp_path) -> str:
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/ledger.db"
-    return request.getfixturevalue("postgres").new_database()
+        return empty_ledger(tmp_path)
+    return request.getfixturevalue("postgres").new_ledger()
 
 
 @pytest.fixture

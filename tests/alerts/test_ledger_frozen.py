@@ -34,7 +34,7 @@ def alert(ident: str) -> Alert:
 
 @pytest.mark.server
 def test_a_writer_that_is_frozen_in_its_transaction_is_put_out_and_the_others_go_on(postgres: Postgres) -> None:
-    url = postgres.new_database()
+    url = postgres.new_ledger()
     ledger = open_ledger(url)
     frozen = subprocess.Popen(
         [sys.executable, "-c", WRITER, url], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

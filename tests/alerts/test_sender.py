@@ -32,6 +32,7 @@ from ingest.events import Place
 from ingest.registry import Grid, GridLevel
 from streams.signal import Level
 from tests.alerts.deadline import until
+from tests.alerts.empty_ledger import empty_ledger
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -69,7 +70,7 @@ def notice(key: str = "n1", **but) -> Notice:
 
 @pytest.fixture
 def ledger(tmp_path) -> Iterator[Ledger]:
-    opened = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    opened = open_ledger(empty_ledger(tmp_path))
     opened.replace_place([Grid("g1", "一网格", GridLevel.GRID)], [], PEOPLE)
     alert = Alert(
         "a1", "fire/g1", "fire", Level.RED, Place("g1", "t1"), stages={"raised_at": NOW, "event_at": NOW}, last_seen=NOW

@@ -40,6 +40,7 @@ from streams.reports import load_report_rules, signal_of
 from streams.series.port import Sample
 from streams.signal import Level, Origin, Signal, signal_key
 from tests.alerts.deadline import until
+from tests.alerts.empty_ledger import empty_ledger
 
 PUBLIC = "https://desk.example"
 TOKEN = "only-for-tests"
@@ -103,7 +104,7 @@ def serving(
     directory: Path, *, pushes: Pushes | None = None, reports: ReportSettings | None = None
 ) -> Iterator[Served]:
     """Serve until the block ends; everything started here has ended by then."""
-    ledger = open_ledger(f"sqlite:///{directory / 'ledger.db'}")
+    ledger = open_ledger(empty_ledger(directory))
     ledger.replace_place(GRIDS, DEVICES, PEOPLE)
     registry, roster, series, calls = ledger.registry(), ledger.roster(), SomeSeries(), []
     notify = NotifySettings(

@@ -26,6 +26,7 @@ from ingest.gateway import Gateway
 from ingest.registry import Device, Grid, GridLevel, Registry
 from ingest.settings import GatewaySettings, PushDoor
 from ingest.unknown import AT_ONCE, UnknownDevice, UnknownDevices
+from tests.alerts.empty_ledger import empty_ledger
 from tests.alerts.memory_ledger import MemoryLedger
 from tests.ingest.test_tcp import GatedLog
 
@@ -42,7 +43,7 @@ Run = Callable[..., Any]
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
     Path("tocsin.toml").write_text(f'[ledger]\nurl = "sqlite:///{tmp_path}/ledger.db"\n', encoding="utf-8")
-    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    ledger = open_ledger(empty_ledger(tmp_path))
     ledger.replace_place(GRIDS, [Device("d1", "smoke", grid="g1")], [])
     ledger.note_unknown([U1, UnknownDevice("u2", "gw1", 1, NOW, NOW)])
     ledger.close()
@@ -88,7 +89,7 @@ def test_one_command_enrols_a_device(office: Run, tmp_path: Path) -> None:
 
 
 def test_a_running_process_takes_it_up(office: Run, tmp_path: Path) -> None:
-    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    ledger = open_ledger(empty_ledger(tmp_path))
     book = PlaceBook(ledger)
     assert office("adopt", "u1", "--kind", "smoke", "--grid", "g1").exit_code == 0
     assert book.refresh(), "which every process asks every two seconds"

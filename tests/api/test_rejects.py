@@ -35,6 +35,7 @@ from ingest.settings import LogSettings
 from ingest.topics import Topic
 from streams.detectors.registry import Detectors
 from streams.rules import load_rules
+from tests.alerts.empty_ledger import empty_ledger
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 OLD = NOW - timedelta(hours=2)
@@ -105,7 +106,7 @@ class HeldWriter:
 
 def mend(folder: Path, gateway: str = "gw") -> None:
     """The registry as it is after the fix."""
-    ledger = open_ledger(f"sqlite:///{folder / 'ledger.db'}")
+    ledger = open_ledger(empty_ledger(folder))
     ledger.replace_place(GRIDS, (Device("s1", "smoke", gateway, "G"),), ())
     ledger.close()
 

@@ -17,6 +17,7 @@ from alerts.routing import Moment
 from api.command.verbs import app
 from api.doctor.stores import caught
 from ingest.registry import Registry
+from tests.alerts.empty_ledger import empty_ledger
 from tests.api.served import DEVICES, GRIDS, PEOPLE, Served
 
 NIGHT = [Duty(DutyKind.SHIFT, "p-1", EVERY_DAY, 8 * 60, 20 * 60)]
@@ -67,7 +68,7 @@ def test_what_cannot_be_asked_is_refused_in_words(desk: Served, sentence: str, a
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     monkeypatch.chdir(tmp_path)
-    url = f"sqlite:///{tmp_path}/ledger.db"
+    url = empty_ledger(tmp_path)
     Path("tocsin.toml").write_text(f'[ledger]\nurl = "{url}"\n', encoding="utf-8")
     ledger = open_ledger(url)
     ledger.replace_place(GRIDS, DEVICES, PEOPLE, NIGHT)

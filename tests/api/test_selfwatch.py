@@ -55,6 +55,7 @@ from ingest.settings import GatewaySettings, MqttSettings
 from streams.canary import KIND, METRIC
 from streams.detectors.registry import Detectors
 from streams.rules import parse_rules
+from tests.alerts.empty_ledger import empty_ledger
 from tests.api.served import PUBLIC, TOKEN, Served
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -199,7 +200,7 @@ class Away:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    opened = open_ledger(empty_ledger(tmp_path))
     yield opened
     opened.close()
 

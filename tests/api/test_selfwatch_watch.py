@@ -18,6 +18,7 @@ from api.selfwatch.watch import Surroundings, Watch
 from ingest.clock import Clock
 from ingest.settings import LogSettings, MqttSettings
 from streams.series.embedded import EmbeddedSeries
+from tests.alerts.empty_ledger import empty_ledger
 
 QUICK = SelfwatchSettings(every=0.3, probe=0.1, patience=0.2, grace=0.0)
 
@@ -34,7 +35,7 @@ class Jumping(Clock):
 def watching(tmp_path: Path, claim: Callable[[Watch, Board, Jumping], bool], change: Callable[[Jumping], None]) -> None:
     """Run a watch over a ledger and series that are well, with neither broker there, until the claim holds after the change."""
     mqtt, log = free_ports(2)
-    ledger, series = open_ledger(f"sqlite:///{tmp_path}/ledger.db"), EmbeddedSeries(tmp_path / "series.db")
+    ledger, series = open_ledger(empty_ledger(tmp_path)), EmbeddedSeries(tmp_path / "series.db")
     clock, board = Jumping(), Board(stale_after=60)
     around = Surroundings(
         MqttSettings(port=mqtt), LogSettings(brokers=f"127.0.0.1:{log}", idempotent=False), ledger, series, {}, clock

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from alerts.ledger import open_ledger
 from api.command.verbs import app
 from streams.signal import Level
+from tests.alerts.empty_ledger import empty_ledger
 from tests.api.served import DEVICES, GRIDS, PEOPLE, Served
 
 URL = "/api/v1/silences"
@@ -129,7 +130,7 @@ Run = Callable[..., Any]
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
     Path("tocsin.toml").write_text(f'[ledger]\nurl = "sqlite:///{tmp_path}/ledger.db"\n', encoding="utf-8")
-    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    ledger = open_ledger(empty_ledger(tmp_path))
     ledger.replace_place(GRIDS, DEVICES, PEOPLE)
     ledger.close()
     return lambda *arguments: CliRunner().invoke(app, ["silences", *arguments], env={"COLUMNS": "250"})

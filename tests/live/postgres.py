@@ -16,15 +16,25 @@ from pathlib import Path
 
 import psycopg
 
+from alerts.ledger import open_ledger
 from tests.live.process import DEPLOY, HOST, Server, ServerMissing, wait_until_dead
 
 USER = "tocsin"
+ROOM = 4 << 30
 
 
 def programs() -> Path | None:
     """Where the newest installed server's programs are."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: float(p.parts[-3]))
     return found[-1].parent if found else None
+
+
+def _memory() -> Path | None:
+    """A folder in memory with room for many small databases, where this machine has one: making and deleting their files is most of the
+    time of a contract suite.
+    """
+    shared = Path("/dev/shm")
+    return shared if shared.is_dir() and shutil.disk_usage(shared).free > ROOM else None
 
 
 class Postgres(Server):
@@ -46,6 +56,7 @@ class Postgres(Server):
         files live (PostgreSQL's own account must be able to enter), a temporary folder without it.
         """
         super().__init__(folder, port=port)
+        self._pattern = ""  # the database that new ledgers are copied from
         self._durable, self._home, self._max_connections = durable, data, max_connections
 
     def _prepare(self) -> None:
@@ -55,7 +66,7 @@ class Postgres(Server):
         self._programs = found
         self._as: list[str] = []
         if self._home is None:  # not the folder itself: the server's account may not enter that
-            self._home = Path(tempfile.mkdtemp(prefix="tocsin-postgres-"))
+            self._home = Path(tempfile.mkdtemp(prefix="tocsin-postgres-", dir=None if self._durable else _memory()))
             weakref.finalize(self, shutil.rmtree, self._home, ignore_errors=True)
         if os.getuid() == 0:  # the server refuses to run as root
             try:
@@ -111,6 +122,16 @@ class Postgres(Server):
         name = f"t{uuid.uuid4().hex}"
         with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def new_ledger(self) -> str:
+        """The address of a fresh, empty ledger: the tables are made once and copied, as a contract suite needs many."""
+        if not self._pattern:
+            self._pattern = self.new_database()
+            open_ledger(self._pattern).close()
+        name, pattern = f"t{uuid.uuid4().hex}", self._pattern.rpartition("/")[2]
+        with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {pattern}")
         return self.url(name)
 
     def immediate(self) -> None:

@@ -22,6 +22,7 @@ from alerts.quiet.hours import daytime
 from alerts.quiet.maintenance import Window
 from ingest.events import Place
 from streams.signal import Level
+from tests.alerts.empty_ledger import empty_ledger
 from tests.alerts.memory_ledger import MemoryLedger
 from tests.alerts.quiet.bells import HOUR, LENGTHS, NOW, silenced
 
@@ -38,7 +39,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
         yield MemoryLedger()
         return
     postgres = request.param == "postgresql"
-    url = request.getfixturevalue("postgres").new_database() if postgres else f"sqlite:///{tmp_path}/ledger.db"
+    url = request.getfixturevalue("postgres").new_ledger() if postgres else empty_ledger(tmp_path)
     opened = open_ledger(url)
     yield opened
     opened.close()

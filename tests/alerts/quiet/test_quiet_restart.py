@@ -20,6 +20,7 @@ from alerts.quiet.silence import silence
 from alerts.quieting import Quieting
 from ingest.events import Mark
 from ingest.registry import Registry
+from tests.alerts.empty_ledger import empty_ledger
 from tests.scenarios.timeline import GRIDS, PEOPLE, START, WORDS, Line
 
 MINUTE = timedelta(minutes=1)
@@ -31,7 +32,7 @@ Office = tuple[Ledger, Conductor, Quieting]
 def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Office]]:
     """A process of its own each time it is called: nothing is shared but the database."""
     postgres = request.param == "postgresql"
-    url = request.getfixturevalue("postgres").new_database() if postgres else f"sqlite:///{tmp_path}/ledger.db"
+    url = request.getfixturevalue("postgres").new_ledger() if postgres else empty_ledger(tmp_path)
     opened: list[Ledger] = []
 
     def start() -> Office:
