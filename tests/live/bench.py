@@ -20,7 +20,7 @@ def main() -> int:
             sys.stderr.write(f"PostgreSQL is left out: {missing}\n")
             return subprocess.run(command, check=False).returncode
         try:
-            address = server.url(server.new_database())
+            address = server.new_database()
             return subprocess.run([*command, "--postgres", address], check=False).returncode
         finally:
             server.stop()
