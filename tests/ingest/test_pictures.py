@@ -26,7 +26,9 @@ def segment(marker: int, body: bytes) -> bytes:
 
 
 def exif(side: int, order: str = "<") -> bytes:
-    entry = struct.pack(order + "HHIHH", 0x0112, 3, 1, side, 0) + struct.pack(order + "HHII", 0x010F, 2, len(SECRET), 38)
+    entry = struct.pack(order + "HHIHH", 0x0112, 3, 1, side, 0) + struct.pack(
+        order + "HHII", 0x010F, 2, len(SECRET), 38
+    )
     ifd = struct.pack(order + "H", 2) + entry + struct.pack(order + "I", 0)
     return b"Exif\0\0" + (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8) + ifd + SECRET
 
@@ -41,7 +43,9 @@ def chunk(name: bytes, body: bytes) -> bytes:
 
 def png(*extra: bytes, size: tuple[int, int] = (1, 1)) -> bytes:
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + b"".join(extra) + chunk(b"IDAT", zlib.compress(b"\0\x80")) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + header + b"".join(extra) + chunk(b"IDAT", zlib.compress(b"\0\x80")) + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,11 @@ def test_which_side_is_up_is_all_that_stays_of_exif(order: str) -> None:
         ("a page behind a JPEG's beginning", b"\xff\xd8<script>", "no segment"),
         ("half a PNG", png()[:-20], "in the middle"),
         ("a PNG that was changed on its way", png().replace(b"IDAT", b"IDAU"), "changed"),
-        ("a PNG without a picture", png().split(b"\0\0\0\nIDAT", maxsplit=1)[0][:33] + chunk(b"IEND", b""), "no picture"),
+        (
+            "a PNG without a picture",
+            png().split(b"\0\0\0\nIDAT", maxsplit=1)[0][:33] + chunk(b"IEND", b""),
+            "no picture",
+        ),
         ("a PNG too large to be shown", png(size=(16_384, 16_384)), "pixels"),
         ("a PNG of no size", png(size=(0, 1)), "pixels"),
     ],
@@ -107,7 +115,9 @@ def test_what_is_no_picture_is_said_so(says: str, given: bytes, why: str) -> Non
 @given(st.sampled_from([PIXEL, jpeg(segment(0xE1, exif(6))), png()]), st.data())
 def test_nothing_that_was_broken_on_its_way_raises_anything_else(whole: bytes, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(whole) - 1))
-    broken = whole[:at] + bytes([data.draw(st.integers(0, 255))]) + whole[at + 1 : data.draw(st.integers(at, len(whole)))]
+    broken = (
+        whole[:at] + bytes([data.draw(st.integers(0, 255))]) + whole[at + 1 : data.draw(st.integers(at, len(whole)))]
+    )
     try:
         found = plain(broken)
     except NotAPicture:
