@@ -15,17 +15,14 @@ from alerts.alert import Alert, Condition, Handling, Notice, Reason
 from alerts.escalation import RINGING
 from alerts.outcome import Why
 from alerts.quiet.budgets import Budget, Let, free_at, with_one_more
-from alerts.quiet.grouping import Group, Now, Told, Timing, look
+from alerts.quiet.grouping import Group, Now, Timing, Told, look
 from ingest.events import digest
 from streams.signal import Level
 
 PREFIX: Final = "bundle/"  # + key: where the alert of a notice that speaks of several would stand
 RECHECK: Final = timedelta(seconds=30)  # how long a group is left alone whose last message is still on its way
 HELD_BACK: Final = frozenset({Level.YELLOW, Level.BLUE})  # law 8: what may be delayed
-# What a person asks of a person is never held, neither is that nothing is heard of somebody.
-ASKED: Final = frozenset({
-    Reason.INSTRUCTION, Reason.REASSIGNED, Reason.WHISTLE, Reason.CHECK_IN, Reason.NO_WORD,
-})  # fmt: skip
+SAID_LATER: Final = RINGING | {Reason.RESOLVED}  # only bells and their endings are ever held
 
 
 class Lane(NamedTuple):

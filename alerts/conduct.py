@@ -6,35 +6,36 @@ so any number of workers and API processes may each have one on the same ledger.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
 
-from alerts import canary
+from alerts import canary, returns
 from alerts.alert import Alert, Notice, NoticeState
-from alerts.answering import pressed
-from alerts.candidates import Candidates
+from alerts.areas import Areas, goes_on_in, must_be_apart
+from alerts.candidates import Candidates, gathered
 from alerts.closing_commands import CallBack, Rate, Reopen
 from alerts.commands import (
     Cleared,
     Command,
-    Delivered,
     Dispatch,
     Grade,
     LetGo,
     Merge,
+    Ordered,
     Raised,
     Split,
     TakeIn,
 )
 from alerts.docket import Docket
-from alerts.identity import alert_id, end_of, identity, mark
+from alerts.identity import alert_id, earlier, end_of, follows, identity, mark, order_keys
 from alerts.instructed import Speaker, no_link
 from alerts.instructing import Instructor
 from alerts.instructions import part_of
 from alerts.ledger.port import Conflict, Ledger, Transaction
+from alerts.letting_go import LANES, divert, leave, let_go
 from alerts.outcome import NotAllowed, Why
 from alerts.policy import Policies
 from alerts.roster import Roster
@@ -62,10 +63,6 @@ class UnknownAlert(LookupError):
     """There is no alert of that id."""
 
 
-class UnknownNotice(LookupError):
-    """There is no notice of that key."""
-
-
 class Conductor:
     """Every method is one or more whole transactions, may be called from any thread, and may be repeated: a repeat changes nothing."""
 
@@ -80,6 +77,7 @@ class Conductor:
         channels: tuple[str, ...],
         language: str = "zh",
         link: Callable[[str, str], str] = no_link,
+        platforms: frozenset[str] = frozenset(),
     ) -> None:
         self._ledger = ledger
         self._policies = policies
@@ -88,6 +86,7 @@ class Conductor:
         self._words = words
         self._channels = channels
         self._language = language
+        self._platforms = platforms
         self._link = link
         speaker = Speaker(words, channels, language, link)
         self.instructor = Instructor(ledger, policies.instructions, registry=registry, roster=roster, speaker=speaker)
@@ -125,7 +124,25 @@ class Conductor:
             done += len(ids)
             if len(ids) < BATCH:
                 break
+        return done + self._let_go(now)
+
+    def _let_go(self, now: datetime) -> int:
+        """Send off, bundle or drop what was held until `now`; returns for how many lanes."""
+        done = 0
+        while lanes := self._ledger.due_lanes(now, limit=LANES):
+            self._transact(now, partial(let_go, lanes=lanes))
+            done += len(lanes)
+            if len(lanes) < LANES:
+                break
         return done
+
+    def leave(self, notice_key: str, now: datetime) -> Notice | None:
+        """A message of several notices right before it is handed over; None when all of them were called back."""
+        return self._transact(now, partial(leave, key=notice_key))[0]
+
+    def divert(self, notice_key: str, channels: Sequence[str], why: str, now: datetime) -> bool:
+        """Try the next of some channels for a message of several notices. False when there is none."""
+        return self._transact(now, partial(divert, key=notice_key, channels=channels, why=why))[0]
 
     def receipt(
         self, notice_key: str, state: NoticeState, now: datetime, *, provider_id: str = "", error: str = ""
@@ -133,11 +150,11 @@ class Conductor:
         """A notice moved on its way. Late and repeated receipts change nothing. Raises `UnknownNotice`."""
 
         def take(docket: Docket) -> None:
-            notice = _notice(docket, notice_key)
+            notice = returns.known(docket, notice_key)
             if part_of(notice.alert)[0]:
                 self.instructor.moved(docket.tx, notice, state, now, provider_id=provider_id, error=error)
             else:
-                _receipt(docket, notice, state, provider_id, error)
+                returns.received(docket, notice, state, provider_id, error)
 
         self._transact(now, take)
 
@@ -149,9 +166,9 @@ class Conductor:
         state = NoticeState.ANSWERED if digit == ACCEPT_DIGIT else NoticeState.DELIVERED
 
         def take(docket: Docket) -> Alert | None:
-            notice = _notice(docket, notice_key)
+            notice = returns.known(docket, notice_key)
             if not part_of(notice.alert)[0]:
-                return _answered(docket, notice, state)
+                return returns.answered(docket, notice, state)
             self.instructor.moved(docket.tx, notice, state, now)
             return None
 
@@ -173,7 +190,8 @@ class Conductor:
     def _teller(self, tx: Transaction, now: datetime) -> Teller:
         return Teller(
             self._registry(), self._roster(), self._words, self._channels, self._language,
-            now=now, unreachable=lambda: tx.unreachable(now - UNREACHED), hours=self._policies.quiet.hours, link=self._link,
+            now=now, unreachable=lambda: tx.unreachable(now - UNREACHED), hours=self._policies.quiet.hours,
+            platforms=self._platforms, link=self._link,
         )  # fmt: skip
 
     def audit(self, ids: Sequence[str], now: datetime) -> list[Alert]:
@@ -199,11 +217,15 @@ class Conductor:
             return docket.apply(alert, command)
         if isinstance(command, Split) and alert.work.merged_into:
             into = _known(docket, alert.work.merged_into)
-            apart = docket.apply(alert, replace(command, callers=into.work.callers, active=into.active_keys))
-            for key in alert.active_keys:  # what its devices say next is about this case again
+            theirs = into.work
+            own = replace(command, callers=theirs.callers, orders=theirs.orders, active=into.active_keys)
+            apart = docket.apply(alert, own)
+            for key in (*alert.active_keys, *order_keys(alert)):  # what its devices say next is about this case again
                 docket.hold(key, alert.id)
             docket.apply(_known(docket, into.id), LetGo(command.by, alert))
             return apart
+        if isinstance(command, Dispatch):
+            must_be_apart(docket, alert, command)
         begins = recall(docket, alert) if isinstance(command, CallBack | Rate | Reopen) else alert
         return docket.apply(begins, self._resolved(docket.teller, begins, command))
 
@@ -228,15 +250,18 @@ class Conductor:
 
     def _conduct(self, docket: Docket, batch: Sequence[Signal]) -> None:
         batch = [s for s in batch if s.kind != CANARY or docket.now - s.raised_at <= canary.STALE]
-        held = docket.tx.holding(list({key for s in batch for key in (s.key, mark(s), end_of(s.key))}))
-        candidates = self._candidates(docket, batch, held)
+        held = docket.tx.holding(list({key for s in batch for key in (s.key, mark(s), end_of(s.key), *earlier(s))}))
+        candidates = gathered(docket, batch, held, self._policies)
         docket.gate.load(batch)
+        areas = Areas(docket, batch)
         for signal in batch:
             if mark(signal) in held or docket.holds(mark(signal)) is not None:
                 continue
-            known = docket.holds(signal.key) or held.get(signal.key)
-            alert = _goes_on_in(docket, docket.get(known)) if known else None
-            if not signal.active:
+            known = next((k for key in (signal.key, *earlier(signal)) if (k := docket.holds(key) or held.get(key))), "")
+            alert = goes_on_in(docket, docket.get(known)) if known else None
+            if alert is not None and follows(signal, alert):
+                then: Alert | None = docket.apply(alert, Ordered(signal, self._policies.policy(signal.kind)))
+            elif not signal.active:
                 then = docket.apply(alert, Cleared(signal)) if alert else None
             else:
                 then = self._raise(docket, candidates, signal, alert)
@@ -245,29 +270,10 @@ class Conductor:
             docket.hold(mark(signal), then.id if then else "")  # the end of an episode nobody knew of is held as well
             if then is not None:
                 turned = docket.gate.edge(signal)
-                then = docket.apply(then, turned) if turned else then
+                then = areas.met(signal, docket.apply(then, turned) if turned else then)
                 candidates.put(then)
                 docket.hold(signal.key, then.id)
 
-    def _candidates(self, docket: Docket, batch: Sequence[Signal], held: Mapping[str, str]) -> Candidates:
-        """Everything the batch may touch, asked for in four questions."""
-        candidates = Candidates()
-        docket.load(docket.tx.alerts(sorted(set(held.values()) - {""})))
-        fresh = [s for s in batch if s.active and mark(s) not in held]
-        found = docket.tx.open_with(sorted({identity(s, self._policies.policy(s.kind).merging) for s in fresh}))
-        by_place = [s for s in fresh if self._policies.policy(s.kind).merging.place]
-        if by_place:
-            cap = max(self._policies.policy(s.kind).merging.cap for s in by_place)
-            found += docket.tx.open_alerts(
-                townships=sorted({s.place.township for s in by_place}),
-                kinds=sorted({s.kind for s in by_place}),
-                near=list({s.place: None for s in by_place}),
-                since=min(s.raised_at for s in by_place) - cap,
-            )
-        docket.load(found)
-        for alert in found:
-            candidates.put(alert)
-        return candidates
 
     def _raise(self, docket: Docket, candidates: Candidates, signal: Signal, known: Alert | None) -> Alert:
         policy = self._policies.policy(signal.kind)
@@ -286,34 +292,3 @@ def _known(docket: Docket, ident: str) -> Alert:
     if alert is None:
         raise UnknownAlert(f"there is no alert {ident}; look it up in the list again")
     return alert
-
-
-def _goes_on_in(docket: Docket, alert: Alert | None) -> Alert | None:
-    """The case in which a merged one goes on."""
-    passed: set[str] = set()
-    while alert is not None and alert.work.merged_into and alert.id not in passed:
-        passed.add(alert.id)
-        alert = docket.get(alert.work.merged_into) or alert
-    return alert
-
-
-def _notice(docket: Docket, key: str) -> Notice:
-    notice = docket.tx.notice(key)
-    if notice is None:
-        raise UnknownNotice(f"there is no notice {key}; what came is about something else")
-    return notice
-
-
-def _receipt(docket: Docket, notice: Notice, state: NoticeState, provider_id: str, error: str) -> None:
-    hopeless = state is NoticeState.FAILED and docket.hopeless(notice)
-    why = Why.PROVIDER if state in {NoticeState.FAILED, NoticeState.DELIVERED} else ""
-    docket.move(notice, state, Delivered(notice, state, why, error, hopeless), provider_id=provider_id)
-
-
-def _answered(docket: Docket, notice: Notice, state: NoticeState) -> Alert:
-    alert = docket.get(notice.alert)
-    if alert is None:
-        raise UnknownNotice(f"the notice {notice.key} has no alert; the answer is for something else")
-    told = docket.move(notice, state, Delivered(notice, state, Why.PROVIDER)) or alert
-    said = pressed(told, notice) if state is NoticeState.ANSWERED else None
-    return told if said is None else docket.apply(told, said)

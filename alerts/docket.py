@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -11,6 +11,7 @@ from alerts.alert import Alert, Entry, Handling, Notice, NoticeState, Reason
 from alerts.commands import Delivered, Event, Follow, Skipped, Told
 from alerts.escalation import RINGING
 from alerts.gate import Gate
+from alerts.holding import Holding, settle
 from alerts.hushing import kept
 from alerts.ledger.port import Transaction
 from alerts.lifecycle import step
@@ -28,6 +29,7 @@ from alerts.outcome import (
     TellReporters,
     TellToldPeople,
     Why,
+    WriteBack,
 )
 from alerts.quiet.events import Hushed, Reconsider, Rehearsed, Unhushed
 from alerts.quiet.hush import Hush, Rehearsal
@@ -48,6 +50,7 @@ class Docket:
         self.now = now
         self.teller = teller
         self.gate = Gate(tx, teller.registry, quiet, now)
+        self.quiet = quiet
         self._read: dict[str, Alert] = {}
         self._alerts: dict[str, Alert] = {}
         self._entries: dict[str, list[Entry]] = {}
@@ -87,9 +90,30 @@ class Docket:
         alert = self.get(notice.alert)
         if after is None or alert is None:
             return None
-        self._notices_of(notice.alert)[notice.key] = after
-        (self._new if notice.key in self._new else self._moved)[notice.key] = after
+        self._notices_of(notice.alert)
+        self.put(after)
+        if after.bundle and not after.carrier:
+            settle(self.tx, after, self.now, self.quiet)
         return self.apply(alert, event)
+
+    def put(self, notice: Notice) -> None:
+        """Write a notice as it is now; nothing is said about it."""
+        if notice.alert in self._notices:
+            self._notices[notice.alert][notice.key] = notice
+        (self._new if notice.key in self._new else self._moved)[notice.key] = notice
+
+    def bear(self, notice: Notice) -> None:
+        """A new notice that needs no telling of its own: it speaks for others, or goes with them."""
+        self._new.setdefault(notice.key, notice)
+
+    def know(self, notices: Mapping[str, Iterable[Notice]]) -> None:
+        """Take in the notices of alerts that were read together."""
+        for ident, some in notices.items():
+            self._notices.setdefault(ident, {n.key: n for n in some})
+
+    def current(self, notice: Notice) -> Notice:
+        """A notice as it is by now."""
+        return self._notices.get(notice.alert, {}).get(notice.key, notice)
 
     def hopeless(self, notice: Notice) -> bool:
         """Whether no other notice of the same step can still reach anybody, and the trouble is this step's own.
@@ -104,6 +128,11 @@ class Docket:
 
     def finish(self) -> list[Alert]:
         """Write it all; returns the alerts that changed, with their new versions."""
+        holding = Holding(self.tx, self.teller.roster, self.quiet, self.now)
+        for notice, kept_back in holding.admit(self._new.values(), self._alerts):
+            self._new[notice.key] = notice
+            if kept_back is not None:
+                self.apply(self._alerts[notice.alert], kept_back)
         changes = [(a, self._entries.get(a.id, [])) for a in self._alerts.values() if a is not self._read.get(a.id)]
         written = {alert.id for alert, _ in changes}
         saved = self.tx.save_all(changes) if changes else []
@@ -113,6 +142,7 @@ class Docket:
         self.tx.queue(list(self._new.values()))
         self.tx.hold(self._held)
         self.gate.finish()
+        holding.finish()
         return saved
 
     def _take(self, outcome: Outcome) -> Alert:
@@ -148,6 +178,8 @@ class Docket:
             case TellToldPeople():
                 known = list(self._notices_of(alert.id).values())
                 self._queue(alert, *self.teller.resolve(alert, effect, known, self.now))
+            case WriteBack():
+                self._queue(alert, *self.teller.write_back(alert, effect, self.now))
             case TellReporters():
                 for report, person in effect.reports:
                     self._queue(alert, *self.teller.report(alert, report, person, self.now))
@@ -194,8 +226,8 @@ class Docket:
 
 
 def _means(cancel: Cancel, alert: Alert, notice: Notice) -> bool:
-    """Whether a notice is called back. Whoever answers a bell does not answer a whistle, and what became of a report stays true."""
-    if notice.reason is Reason.REPORTED:
+    """Whether a notice is called back. Whoever answers a bell does not answer a whistle, and what became of a report or order stays."""
+    if notice.reason in {Reason.REPORTED, Reason.ORDER}:
         return False
     if cancel.reasons:
         return notice.reason in cancel.reasons

@@ -21,6 +21,7 @@ from alerts.quiet.inhibition import Label, Rule, concerning, worst_needed
 from alerts.quiet.verdict import Around, QuietPolicy, flap_keys, verdict
 from ingest.registry import Registry
 from streams.canary import KIND as CANARY
+from streams.orders import HOT
 from streams.signal import Level, Signal
 
 
@@ -58,7 +59,7 @@ class Gate:
             return None
         flaps = self._known(flap_keys(alert.subjects, alert.rules)) if step == 0 else {}
         rules = self._rules(alert.kind, alert.level)
-        if not (flaps or rules or self._says_something or alert.level in self._policy.groups):
+        if not (flaps or rules or self._says_something):
             return None  # in a storm most bells are like this
         bell = bell_of(alert, self._registry)
         return verdict(bell, self._book, self._policy, self._now, Around(self._sources(bell, rules), flaps))
@@ -122,9 +123,15 @@ class Gate:
         found: dict[str, Alert] = {}
         if by_place := [rule for rule in rules if Label.GRID in rule.equal]:
             found |= self._at(bell.grid, bell.level, worst_needed(bell.level, by_place))
+        if by_area := [rule for rule in rules if Label.AREA in rule.equal]:
+            for code in sorted(bell.within):
+                found |= self._at(code, bell.level, worst_needed(bell.level, by_area))
         for gateway in bell.gateways if any(Label.GATEWAY in rule.equal for rule in rules) else ():
             found |= self._about(gateway) if gateway else {}
-        lasting = (a for a in found.values() if not a.handling.over and a.condition is Condition.ACTIVE)
+        # That no more calls come does not mend what they were about: an area incident lasts until its case is over.
+        lasting = (
+            a for a in found.values() if not a.handling.over and (a.condition is Condition.ACTIVE or a.kind == HOT)
+        )
         return tuple(bell_of(a, self._registry) for a in lasting)
 
     def _at(self, grid: str, level: Level, needed: Level) -> dict[str, Alert]:

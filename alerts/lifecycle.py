@@ -21,10 +21,12 @@ from alerts import (
     escalation,
     evidence,
     grading,
+    hot_issues,
     hushing,
     joining,
     linking,
     on_scene,
+    ordered,
     timers,
     told,
     triaging,
@@ -41,13 +43,16 @@ from alerts.commands import (
     EscalationDue,
     Event,
     Follow,
+    Gains,
     GiveBack,
     Gone,
     Grade,
     Handle,
+    InArea,
     LetGo,
     Merge,
     Missed,
+    Ordered,
     Raised,
     Split,
     TakeIn,
@@ -57,7 +62,7 @@ from alerts.commands import (
 )
 from alerts.moves import Move
 from alerts.outcome import NotAllowed, Outcome
-from alerts.quiet.events import Flapped, Hushed, Reconsider, Rehearsed, Unhushed
+from alerts.quiet.events import Bundled, Flapped, Hushed, KeptBack, Reconsider, Rehearsed, Unhushed
 from alerts.scene_commands import Arrive, CheckIn
 from alerts.spoken import said
 from alerts.transitions import TABLE
@@ -70,11 +75,16 @@ _DECIDES: Final[Mapping[type, Callable[[Alert, Any, datetime], Outcome]]] = Mapp
     Raised: joining.joined,
     Cleared: lambda alert, event, now: evidence.cleared(alert, event.signal, now),
     Gone: evidence.gone,
+    Ordered: ordered.heard,
+    InArea: hot_issues.in_area,
+    Gains: hot_issues.gains,
     EscalationDue: lambda alert, _, now: escalation.due(alert, now),
     Missed: lambda alert, _, now: escalation.missed(alert, now),
     TimerDue: lambda alert, event, now: _timer(alert, event.name, now),
     Told: told.told,
     Delivered: told.delivered,
+    KeptBack: told.kept_back,
+    Bundled: told.bundled,
     Acknowledge: answering.acknowledge,
     Undo: answering.undo,
     Dispatch: assigning.dispatch,
@@ -128,7 +138,8 @@ def step(alert: Alert | None, event: Event, now: datetime) -> Outcome:
     Only `Raised` may come without an alert: it opens one. Raises `NotAllowed`, and changes nothing, for a move that the table does not
     have or that lacks what it needs. A repeat of what has already happened gives the same alert back, without entries and without effects.
     """
-    return on_scene.kept(alert, clockwork.kept(alert, _decided(alert, event, now), event, now), event)
+    wound = on_scene.kept(alert, clockwork.kept(alert, _decided(alert, event, now), event, now), event)
+    return ordered.kept(alert, wound, event, now)
 
 
 def _decided(alert: Alert | None, event: Event, now: datetime) -> Outcome:

@@ -12,14 +12,15 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from alerts import canary
-from alerts.alert import Entry, Notice, NoticeState
+from alerts.alert import Entry, Notice, NoticeState, Reason
 from alerts.breaker import PROBE_EVERY, Breaker
 from alerts.channels.contract import Answer, Channel, Refused, Retry, Sent
 from alerts.channels.sink import SinkChannel
@@ -27,8 +28,10 @@ from alerts.failover import other_channel, over, reworded
 from alerts.instructed import Speaker
 from alerts.instructions import part_of
 from alerts.ledger.port import Ledger, LedgerUnavailable
+from alerts.letting_go import speaks_for_others
 from alerts.roster import Person, Roster
 from alerts.words import load_words
+from alerts.writing_back import NOBODY, WAITS, comes_after, settled
 from ingest.clock import Clock
 from ingest.registry import Registry
 from streams.signal import Level
@@ -59,6 +62,10 @@ class Reporter(Protocol):
         self, notice_key: str, state: NoticeState, now: datetime, *, provider_id: str = "", error: str = ""
     ) -> None: ...
 
+    def leave(self, notice_key: str, now: datetime) -> Notice | None: ...
+
+    def divert(self, notice_key: str, channels: Sequence[str], why: str, now: datetime) -> bool: ...
+
 
 class Sender:
     """One per worker process; several on one ledger share the outbox by leases."""
@@ -73,16 +80,18 @@ class Sender:
         clock: Clock,
         jitter: Callable[[], float] = random.random,
         moved: Callable[[], object] = lambda: None,
+        platforms: Mapping[str, Channel] = MappingProxyType({}),
     ) -> None:
         self._ledger = ledger
         self._conductor = conductor
         self._channels = channels
+        self._platforms = platforms  # beside the channels, like the sink
         self._roster = roster
         self._clock = clock
         self._jitter = jitter
         self._moved = moved  # called at every look at the outbox, or when it is known why there can be none
         self._sink = SinkChannel()  # beside the channels, so that nothing ever fails over to it
-        self._breakers = {name: Breaker() for name in channels}
+        self._breakers = {name: Breaker() for name in (*channels, *platforms)}
         self._lock = threading.Lock()  # over the breakers and the number of busy workers
         self._busy = 0
         self._wake = threading.Event()
@@ -161,6 +170,14 @@ class Sender:
         """
         if not self._wanted(notice):
             return
+        if speaks_for_others(notice):
+            whole = self._conductor.leave(notice.key, self._clock.now())
+            if whole is None:
+                return
+            notice = whole
+        if notice.reason is Reason.ORDER:
+            self._write_back(notice, until)
+            return
         if notice.channel == canary.SINK:
             self._report(notice, canary.PERSON, self._sink.send(notice, canary.PERSON))
             return
@@ -171,6 +188,24 @@ class Sender:
             self._give_up(notice, person, f"the channel {notice.channel} is not in use")
         else:
             self._report(notice, person, self._try(notice, person, channel, until))
+
+    def _write_back(self, notice: Notice, until: float) -> None:
+        """One report to a hotline platform: taken, put back behind an earlier one of the same order or for another try, or given up."""
+        platform, known = self._platforms.get(notice.channel), self._ledger.outbox(alert=notice.alert, limit=1000)
+        answer: Answer
+        if platform is None:
+            answer = Refused(f"nothing is written back to {notice.name} any more")
+        elif comes_after(notice, known):
+            answer = WAITS
+        else:
+            answer = self._try(notice, NOBODY, platform, until)
+        match settled(notice, answer, self._clock.now()):
+            case Sent(provider_id):
+                self._conductor.receipt(notice.key, NoticeState.DELIVERED, self._clock.now(), provider_id=provider_id)
+            case Retry(after, why):
+                self._put_back(notice, after, why)
+            case Refused(why):
+                self._failed(notice, why)
 
     def _wanted(self, notice: Notice) -> bool:
         """Whether the notice is still to be sent: nobody has cancelled it, and no receipt has overtaken us."""
@@ -251,6 +286,8 @@ class Sender:
         This comes before the report of the failure, so that whoever hears of it knows that another way is being tried.
         """
         now = self._clock.now()
+        if speaks_for_others(notice):
+            return self._conductor.divert(notice.key, tuple(self._channels), why, now)
         registry = self._place()
         with self._ledger.transaction() as tx:
             alert, known = tx.alert(notice.alert), tx.notices(notice.alert)

@@ -10,10 +10,12 @@ from typing import Final
 
 from alerts import canary, whistle_notices
 from alerts.alert import AFTERWARDS, Alert, Notice, Reason
+from alerts.bundle_text import said_together
 from alerts.commands import Skipped, Told
 from alerts.instructed import no_link
 from alerts.notices import Telling, channels_for, compose, episode, notice, place_name, reached
-from alerts.outcome import Notify, NotifyAbove, NotifyPerson, Supervise, TellToldPeople, Why
+from alerts.order_reports import report_notice
+from alerts.outcome import Notify, NotifyAbove, NotifyPerson, Supervise, TellToldPeople, Why, WriteBack
 from alerts.quiet.drill import MARK
 from alerts.quiet.hours import ZONE, Hours
 from alerts.quiet.hush import DRILL
@@ -48,6 +50,7 @@ class Teller:
         unreachable: Callable[[], frozenset[str]] = frozenset,
         hours: Hours | None = None,
         link: Callable[[str, str], str] = no_link,
+        platforms: frozenset[str] = frozenset(),
     ) -> None:
         self.registry = registry
         self.roster = roster
@@ -58,6 +61,7 @@ class Teller:
         self._unreachable = unreachable
         self._hours = hours or Hours()
         self._link = link
+        self._platforms = platforms
         self._routes: dict[tuple[str, str, str, Moment], Route] = {}
         self._texts: dict[tuple[object, ...], str] = {}
         self._names: dict[tuple[str, str], str] = {}
@@ -187,10 +191,36 @@ class Teller:
         notices, skipped = self._to((known,), TEXT, alert, Telling(Reason.REPORTED, -1, report), now)
         return notices, Told(Reason.REPORTED, -1, "", tuple((n.person, n.channel) for n in notices), skipped)
 
+    def write_back(self, alert: Alert, wanted: WriteBack, now: datetime) -> tuple[list[Notice], Told]:
+        """The notice for the platform of a work order; none where nothing is written back to it."""
+        if wanted.platform not in self._platforms:
+            skipped = (Skipped(Why.NO_DOOR, wanted.platform),)
+            return [], Told(Reason.ORDER, wanted.number, "", (), skipped, why=Why.NO_DOOR)
+        made = report_notice(alert, wanted, self.registry, now)
+        return [made], Told(Reason.ORDER, wanted.number, "", ((made.person, made.channel),))
+
     def _grid_of(self, person: str, alert: Alert, now: datetime) -> str:
         """The grid that somebody answers for; of somebody unknown, the level that answers for the place."""
         known = self.person(person)
         return known.grid if known else self._route("grid", alert, "", now).grid
+
+    def text(self, alert: Alert, person: Person, channel: str, telling: Telling) -> str:
+        """What one person is told of an alert over a channel."""
+        language = person.language or self._language
+        return self._text(language, channel, telling, alert, self._place(language, alert.place.grid))
+
+    def together(
+        self, ident: str, channel: str, told: str, rings: Sequence[Alert], over: Sequence[Alert], now: datetime
+    ) -> str:
+        """What one person is told of several alerts in one message."""
+        person = self.person(ident)
+        language = person.language if person and person.language else self._language
+        text = said_together(
+            self._words, language, channel, told, rings, over,
+            place=lambda alert: self._place(language, alert.place.grid), now=now,
+        )  # fmt: skip
+        drilled = rings and all(alert.marks & Mark.DRILL for alert in (*rings, *over))
+        return f"{MARK}{text}" if drilled else text
 
     def person(self, ident: str) -> Person | None:
         """Somebody on the roster."""

@@ -8,16 +8,17 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from alerts import evidence, timers
-from alerts.alert import AFTERWARDS, Alert, Entry, Handling, NoticeState, Reason
+from alerts.alert import AFTERWARDS, Alert, Entry, Handling, Notice, NoticeState, Reason
 from alerts.commands import Delivered, Told
 from alerts.escalation import RINGING, ended, waits_for
 from alerts.outcome import HandDown, Outcome, TellToldPeople, Why
+from alerts.quiet.events import Bundled, KeptBack
 
 _STAGE_OF: Final = MappingProxyType({NoticeState.SENT: "sent_at", NoticeState.DELIVERED: "delivered_at"})
 _REACHED: Final = frozenset({NoticeState.SENT, NoticeState.DELIVERED, NoticeState.ANSWERED})
 # Beside the bell: it is not rung by these.
 _ASIDE: Final = frozenset({
-    Reason.SUPERVISE, Reason.WHISTLE, Reason.REPORTED, Reason.CHECK_IN, Reason.NO_WORD, Reason.WORD,
+    Reason.SUPERVISE, Reason.WHISTLE, Reason.REPORTED, Reason.ORDER, Reason.CHECK_IN, Reason.NO_WORD, Reason.WORD,
 })  # fmt: skip
 _NO_CLIMB: Final = AFTERWARDS | _ASIDE | {Reason.INSTRUCTION, Reason.REASSIGNED}
 
@@ -61,11 +62,26 @@ def staffed_again(alert: Alert) -> Outcome:
     return Outcome(after, (), (HandDown(),) if ringing else ())
 
 
+def kept_back(alert: Alert, event: KeptBack, now: datetime) -> Outcome:
+    """A notice is held: until when, and why."""
+    about = _about(event.notice) | {"until": event.until.isoformat()}
+    return Outcome(alert, (Entry(alert.id, now, "held", why=event.why, detail=MappingProxyType(about)),))
+
+
+def bundled(alert: Alert, event: Bundled, now: datetime) -> Outcome:
+    """A notice is told with others: in which message, and why that goes now."""
+    about = _about(event.notice) | {"count": event.count, "carrier": event.notice.carrier}
+    return Outcome(alert, (Entry(alert.id, now, "bundled", why=event.why, detail=MappingProxyType(about)),))
+
+
+def _about(notice: Notice) -> dict[str, Any]:
+    return {"notice": notice.key, "person": notice.person, "channel": notice.channel, "reason": notice.reason}
+
+
 def delivered(alert: Alert, event: Delivered, now: datetime) -> Outcome:
     """A notice moved. When nobody of the step can be reached any more, the next step is not waited for."""
     notice = event.notice
-    detail = {"notice": notice.key, "person": notice.person, "channel": notice.channel, "reason": notice.reason}
-    detail |= {"error": event.error} if event.error else {}
+    detail = _about(notice) | ({"error": event.error} if event.error else {})
     entries = [Entry(alert.id, now, event.state, why=event.why, detail=MappingProxyType(detail))]
     stage = "" if notice.reason in AFTERWARDS else _STAGE_OF.get(event.state, "")
     fresh = stage not in {"", *alert.stages}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from alerts.alert import Reason
+from alerts.alert import Notice, Reason
 from alerts.quiet.flapping import Turn
 from alerts.quiet.hush import Hush, Rehearsal
 
@@ -51,4 +51,22 @@ class Flapped:
     until: datetime
 
 
-QuietEvent = Hushed | Rehearsed | Unhushed | Reconsider | Flapped
+@dataclass(frozen=True, slots=True)
+class KeptBack:
+    """A notice waits for its group or for its receiver's budget, until an instant at the earliest."""
+
+    notice: Notice
+    why: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Bundled:
+    """A notice travels in a message that speaks of `count` cases; `why` is the reason of that message."""
+
+    notice: Notice
+    why: str
+    count: int
+
+
+QuietEvent = Hushed | Rehearsed | Unhushed | Reconsider | Flapped | KeptBack | Bundled

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from alerts.quiet.budgets import REMEMBERED, Budget
 from alerts.quiet.flapping import Limits
+from alerts.quiet.grouping import By, Timing
 from alerts.quiet.hours import Daytime, Hours, daytime
 from alerts.quiet.inhibition import Label, Rule, Side
 from alerts.quiet.terms import Lengths
 from alerts.quiet.verdict import QuietPolicy
-from alerts.quiet.waiting import Timing
 from streams.signal import Level
 
 _Seconds = Annotated[float, Field(strict=True, gt=0)]
@@ -50,7 +51,35 @@ class _Inhibit(_Table):
 
 
 class _Group(_Table):
+    by: tuple[By, ...] = (By.GRID, By.KIND)
     wait_s: Annotated[float, Field(strict=True, ge=0)]
+    interval_s: _Seconds = 300.0
+    repeat_s: Annotated[float, Field(strict=True, ge=0)] = 14400.0
+
+    def value(self) -> Timing:
+        wait, interval, repeat = (timedelta(seconds=s) for s in (self.wait_s, self.interval_s, self.repeat_s))
+        return Timing(wait, interval, repeat, self.by)
+
+
+_Count = Annotated[int, Field(ge=1, le=REMEMBERED)]
+_Minutes = Annotated[int, Field(ge=1, le=1440)]
+
+
+class _Budget(_Table):
+    channel: Literal["sms", "voice", "log"]
+    prefix: Annotated[str, Field(pattern=r"^(\+[0-9]*)?$")] = ""
+    most: dict[_Minutes, _Count] = {}
+    identical: Annotated[int, Field(strict=True, ge=0, le=REMEMBERED)] = 0
+
+    @model_validator(mode="after")
+    def _says_something(self) -> _Budget:
+        if not self.most and not self.identical:
+            raise ValueError("a budget needs most (minutes = messages) or identical (the same words in a day); write one")
+        return self
+
+    def value(self) -> Budget:
+        most = tuple((timedelta(minutes=within), count) for within, count in sorted(self.most.items()))
+        return Budget(self.channel, most, self.prefix, self.identical)
 
 
 class _Hours(_Table):
@@ -84,12 +113,13 @@ class QuietTable(_Table):
     flapping: _Flapping = _Flapping()
     inhibit: tuple[_Inhibit, ...] = ()
     groups: dict[Level, _Group] = {}
+    budgets: tuple[_Budget, ...] = ()
     hours: _Hours = _Hours()
 
     @model_validator(mode="after")
     def _red_does_not_wait(self) -> QuietTable:
-        if Level.RED in self.groups and self.groups[Level.RED].wait_s:
-            raise ValueError("groups.red.wait_s must be 0: red never waits for others; set it so")
+        if Level.RED in self.groups:
+            raise ValueError("groups.red: red never waits for others; take it out")
         if self.longest_approved_s < self.longest_s:
             raise ValueError("longest_approved_s must not be shorter than longest_s; raise it")
         return self
@@ -104,7 +134,7 @@ class QuietTable(_Table):
             warn_before=timedelta(seconds=self.warn_before_s),
             life_safety=frozenset(self.life_safety),
         )
-        groups = {level: Timing(timedelta(seconds=one.wait_s)) for level, one in self.groups.items()}
+        groups = {level: one.value() for level, one in self.groups.items()}
         people = {person: _daytime(text) for person, text in self.hours.people.items()}
         return QuietPolicy(
             lengths,
@@ -113,6 +143,7 @@ class QuietTable(_Table):
             timedelta(seconds=self.recheck_s),
             MappingProxyType(groups),
             Hours(_daytime(self.hours.everybody), MappingProxyType(people)),
+            tuple(one.value() for one in self.budgets),
         )
 
 

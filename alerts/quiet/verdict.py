@@ -13,12 +13,13 @@ from types import MappingProxyType
 
 from alerts.quiet.bell import Bell
 from alerts.quiet.book import QuietBook
+from alerts.quiet.budgets import Budget
 from alerts.quiet.flapping import Flap, Limits, calm_at, flap_key
+from alerts.quiet.grouping import Timing
 from alerts.quiet.hours import Hours
 from alerts.quiet.hush import Hush, Quiet, Rehearsal
 from alerts.quiet.inhibition import Rule, inhibitor
 from alerts.quiet.terms import Lengths
-from alerts.quiet.waiting import Timing
 from streams.signal import Level
 
 
@@ -32,6 +33,7 @@ class QuietPolicy:
     recheck: timedelta = timedelta(minutes=2)
     groups: Mapping[Level, Timing] = field(default_factory=lambda: MappingProxyType({}))
     hours: Hours = field(default_factory=Hours)
+    budgets: tuple[Budget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,6 @@ def verdict(
         *(window.hush(bell, now, policy.lengths) for window in book.windows),
         _inhibited(bell, beside.sources, policy, now),
         _flapping(bell, beside.flaps, policy.flapping, now),
-        _gathering(bell, policy, now),
     ]
     return max((h for h in hushes if h), key=lambda h: (h.until, h.id), default=None)
 
@@ -70,14 +71,6 @@ def flap_keys(subjects: Sequence[str], rules: Sequence[str]) -> Sequence[str]:
 def _inhibited(bell: Bell, sources: Sequence[Bell], policy: QuietPolicy, now: datetime) -> Hush | None:
     source = inhibitor(bell, sources, policy.inhibit, policy.lengths.life_safety)
     return Hush(Quiet.INHIBITED, source.alert, now + policy.recheck) if source else None
-
-
-def _gathering(bell: Bell, policy: QuietPolicy, now: datetime) -> Hush | None:
-    """A new alert waits for its level's time, counted from when it was raised: one that is late already does not wait again."""
-    timing = policy.groups.get(bell.level)
-    if timing is None or bell.raised_at is None or now >= bell.raised_at + timing.wait:
-        return None
-    return Hush(Quiet.GATHERING, bell.alert, bell.raised_at + timing.wait)
 
 
 def _flapping(bell: Bell, flaps: Mapping[str, Flap], limits: Limits, now: datetime) -> Hush | None:

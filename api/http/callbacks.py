@@ -12,7 +12,8 @@ from starlette.concurrency import run_in_threadpool
 
 from alerts.channels.receipts import SIGNATURE, digit_of, genuine, receipt_of
 from alerts.channels.twilio_voice import saying
-from alerts.conduct import ACCEPT_DIGIT, UnknownNotice
+from alerts.conduct import ACCEPT_DIGIT
+from alerts.returns import UnknownNotice
 from api.http.desk import Desk, TheDesk
 from api.http.problems import Problem
 from api.selfwatch.claims import OWN

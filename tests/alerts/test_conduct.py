@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 
 from alerts.alert import Alert, Handling, NoticeState, Reason
 from alerts.commands import Acknowledge, Close, Dispatch, FalseAlarm, Handle, Reopen, Shown, Verify
-from alerts.conduct import TRIES, Conductor, UnknownAlert, UnknownNotice
+from alerts.conduct import TRIES, Conductor, UnknownAlert
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Conflict, Ledger
 from alerts.lifecycle import NotAllowed
+from alerts.returns import UnknownNotice
 from ingest.events import Mark, Point
 from streams.signal import Level, Origin, Signal
+from tests.alerts.empty_ledger import empty_ledger
 from tests.alerts.memory_ledger import MemoryLedger
 from tests.scenarios.timeline import START, WORDS, Line, placed
 
@@ -30,7 +32,7 @@ def line(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Line]:
     if request.param == "memory":
         yield made
         return
-    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    ledger = open_ledger(empty_ledger(tmp_path))
     made.conductor = conductor(ledger, made)
     yield made
     ledger.close()
@@ -58,7 +60,7 @@ def test_both_ledgers_tell_the_same_story(tmp_path: Path) -> None:
     kept = []
     for sql in (False, True):
         line = Line()
-        ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db") if sql else line.ledger
+        ledger = open_ledger(empty_ledger(tmp_path)) if sql else line.ledger
         director = conductor(ledger, line)
         director.signals([line.made("s1"), line.made("s2", "red"), line.made("g", "red", grid="g4")], START)
         director.signals([line.made("cam", origin=Origin.CAMERA), line.made("s1", active=False)], START)

@@ -19,7 +19,6 @@ from alerts.quiet.drill import MARK
 from alerts.quiet.hours import Hours, daytime
 from alerts.quiet.hush import Quiet
 from alerts.quiet.terms import NotQuiet
-from alerts.quiet.waiting import Timing
 from alerts.timings import timings_of
 from ingest.events import Mark
 from streams.signal import Level
@@ -222,20 +221,6 @@ def test_a_drill_that_is_ended_early_rings_what_is_still_open_at_once() -> None:
     line.quieting.end(ident, "乙", line.now)
     real = {f"{n.person}/{n.channel}" for n in line.notices() if not n.text.startswith(MARK)}
     assert real == {"leader1/sms", "leader1/voice"}
-
-
-def test_what_comes_and_goes_within_the_wait_is_never_told_and_what_is_worse_takes_its_place() -> None:
-    shipped = load_policies()
-    groups = {Level.YELLOW: Timing(timedelta(seconds=30))}
-    line = QuietLine(policies=replace(shipped, quiet=replace(shipped.quiet, groups=groups)))
-    line.water(began=0).water(subject="w-2").at(10).water(active=False, began=0).signal(
-        "p-1", "yellow", kind="power", grid="g4"
-    )
-    line.at(15).signal("s-1", "red").at(60)
-    assert line.why("stays_quiet") == ["returned_to_normal"]
-    assert line.why("hushed") == ["gathering"] * 3 + ["inhibited"], "the red one arrived in time for the second"
-    yellow = [n for n in line.notices() if n.level is Level.YELLOW]
-    assert [(n.alert, n.created_at) for n in yellow] == [(line.of("power").id, START + timedelta(seconds=40))]
 
 
 def test_a_fire_that_outlasts_a_drill_rings_for_real_at_its_end() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -18,7 +17,6 @@ from alerts.quiet.hush import Hush, Quiet, Rehearsal
 from alerts.quiet.inhibition import Label, Rule, Side
 from alerts.quiet.maintenance import Window
 from alerts.quiet.verdict import Around, QuietPolicy, flap_keys, verdict
-from alerts.quiet.waiting import Timing
 from streams.signal import Level
 from tests.alerts.quiet.bells import HOUR, NOW, bell, silenced
 
@@ -69,15 +67,6 @@ def test_a_bell_stays_shut_because(
 def test_a_drill_comes_before_everything_that_would_keep_a_bell_shut() -> None:
     book = QuietBook((silenced(),), (WINDOW,), (DRILL,))
     assert verdict(bell(), book, POLICY, NOW) == Rehearsal("d1", "演练", ("leader1",), NOW + HOUR)
-
-
-def test_a_new_alert_waits_for_its_level_s_time_and_a_late_one_does_not() -> None:
-    policy = replace(POLICY, groups={Level.YELLOW: Timing(timedelta(seconds=30))})
-    found = verdict(bell(), QuietBook(), policy, NOW)
-    assert found == Hush(Quiet.GATHERING, "a1", NOW + timedelta(seconds=30))
-    assert verdict(bell(), QuietBook(), policy, NOW + timedelta(seconds=30)) is None
-    assert verdict(bell(level=Level.ORANGE), QuietBook(), policy, NOW) is None
-    assert verdict(bell(raised_at=NOW - HOUR), QuietBook(), policy, NOW) is None
 
 
 def test_a_restless_device_is_looked_at_again_when_it_will_have_calmed_down() -> None:
