@@ -105,6 +105,21 @@ def test_a_full_ring_begins_a_new_boot(monkeypatch: pytest.MonkeyPatch) -> None:
         ]  # fmt: skip
 
 
+def test_what_gathered_while_the_line_was_cut_goes_out_in_bounded_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    with alone(monkeypatch, patience=1e6) as (gateway, wire):
+        monkeypatch.setattr(wire, "is_connected", lambda: False)
+        for n in range(2_500):
+            gateway.send("d", x=n)
+        monkeypatch.setattr(wire, "is_connected", lambda: True)
+        for _ in range(3):
+            gateway.step()
+        assert wire.numbers() == list(range(1, 1_001)), "a thousand are under way, and no more before one is answered"
+        for mid in range(1, 11):
+            gateway.news.put(("puback", (mid, 0)))
+        gateway.step()
+        assert wire.numbers()[1_000:] == list(range(1_001, 1_011))
+
+
 @pytest.mark.server
 def test_a_broker_that_is_killed_loses_nothing_of_a_gateway_that_waits_for_our_acknowledgement(
     log: Log, tmp_path: Path
