@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, model_validator
 
+from alerts.order_settings import HotlinePlatform
 from ingest.settings import Section
 
 
@@ -69,7 +70,15 @@ class NotifySettings(Section):
         False,
         title="Whether a text of an instruction carries the address of its page; carriers refuse addresses that are not registered",
     )
+    platforms: tuple[HotlinePlatform, ...] = Field((), title="Hotline platforms that hear how their orders stand")
     twilio: TwilioSettings = TwilioSettings()
+
+    @model_validator(mode="after")
+    def _platforms_once(self) -> NotifySettings:
+        names = [one.name for one in self.platforms]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"notify.platforms: {twice[0]} is there twice; keep one")
+        return self
 
     @model_validator(mode="after")
     def _twilio_needs_an_account(self) -> NotifySettings:

@@ -6,6 +6,7 @@ from alembic import context
 
 import alerts.ledger.bundle_tables
 import alerts.ledger.instruction_tables
+import alerts.ledger.order_tables
 import alerts.ledger.quiet_tables
 import alerts.ledger.report_tables  # noqa: F401  # so that `metadata` knows them
 from alerts.ledger.tables import metadata

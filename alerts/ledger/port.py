@@ -14,6 +14,7 @@ from alerts.bundles import Lane
 from alerts.ledger.bundle_port import WritesBundles
 from alerts.ledger.instruction_port import Instructions, WritesInstructions
 from alerts.ledger.quiet_port import ReadsQuiet, WritesQuiet
+from alerts.order_summary import Standing
 from alerts.reports import Reports
 from alerts.roster import Person, Roster
 from ingest.events import Place
@@ -234,6 +235,9 @@ class Ledger(Protocol):
 
     def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:
         """Alerts raised between two instants, for response metrics; no canaries."""
+
+    def orders(self, since: datetime, until: datetime) -> list[Standing]:
+        """The hotline's orders that were linked between two instants, each with the case that has it now."""
 
     def counts(self) -> dict[str, int]:
         """How many alerts are open per level, notices per state, and totals, for metrics and health; no canaries."""

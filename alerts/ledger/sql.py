@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, 
 from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.duty import Duty
 from alerts.bundles import Lane
-from alerts.ledger import bundles, canaries, given, place, tables, unknown, whistle
+from alerts.ledger import bundles, canaries, given, orders, place, tables, unknown, whistle
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.engine import Database, plain_errors
 from alerts.ledger.instructions import SqlInstructions
@@ -24,6 +24,7 @@ from alerts.ledger.reports import SqlReports
 from alerts.ledger.rows import alert_of, entry_of, notice_of
 from alerts.ledger.tables import EPOCH, Instant, microseconds
 from alerts.ledger.transaction import SqlTransaction, finish
+from alerts.order_summary import Standing
 from alerts.roster import Person, Roster
 from ingest.registry import Device, Grid, Registry
 from ingest.unknown import UnknownDevice
@@ -221,6 +222,9 @@ class SqlLedger:
         statement = select(tables.alert).where(_A.raised_at >= since, _A.raised_at < until, canaries.NO_ALERT)
         return [alert_of(row) for row in self._rows(statement.order_by(_A.raised_at, _A.id))]
 
+    def orders(self, since: datetime, until: datetime) -> list[Standing]:
+        return [orders.standing_of(row) for row in self._rows(orders.linked(since, until))]
+
     def counts(self) -> dict[str, int]:
         """Keys `open.<level>`, `notices.<state>`, `alerts.open`, `alerts.total`, `entries.total`."""
         per_level = select(_A.rank, func.count()).where(_A.is_open == 1).group_by(_A.rank)
@@ -269,7 +273,7 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
             found.append(column.in_([str(value) for value in values]))
     if wanted.subject:
         named = select(tables.alert_subject.c.alert).where(tables.alert_subject.c.subject == wanted.subject)
-        found.append(_A.id.in_(named))
+        found.append(or_(_A.id.in_(named), _A.id.in_(orders.numbered(wanted.subject))))
     if not wanted.kinds:
         found.append(canaries.NO_ALERT)
     if wanted.since is not None:

@@ -209,6 +209,7 @@ def _office(config: Path | None) -> Iterator[_Office]:
         conductor = Conductor(
             ledger, policies=policies, registry=lambda: registry, roster=lambda: roster, words=load_words(),
             channels=settings.notify.channels, language=settings.notify.language,
+            platforms=frozenset(platform.name for platform in settings.notify.platforms),
         )  # fmt: skip
         now = ledger.now() or Clock().now()
         yield _Office(ledger, Quieting(ledger, conductor, lambda: registry, policies.quiet), now)

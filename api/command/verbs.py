@@ -14,6 +14,7 @@ from api.command import (
     import_place,
     instruct,
     migrate,
+    orders,
     policy_test,
     process,
     rejects,
@@ -48,5 +49,6 @@ app.command("decode")(decode.decode)
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(instruct.app, name="instruct")
 app.add_typer(silences.app, name="silences")
+app.add_typer(orders.app, name="orders")
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from alerts import ticker
-from alerts.channels import build_channels
+from alerts.channels import build_channels, build_platforms
 from alerts.sender import Sender
 from api.compose.parts import Parts
 from api.heartbeat import Heart
@@ -30,6 +30,7 @@ class Delivery:
             roster=parts.book.roster,
             clock=parts.clock,
             moved=heart.moves("the sender", SENDS_WITHIN),
+            platforms=build_platforms(settings.notify),
         )
 
     def wake(self) -> None:

@@ -30,7 +30,7 @@ EXAMPLE: Final[dict[str, Any]] = {
     "last_seen": "2026-05-01T08:00:09+00:00", "assignee": "", "step": 1, "steps": 4,
     "escalate_at": "2026-05-01T08:00:05+00:00", "quiet": None, "policy": "fire-red/1", "outcome": "", "version": 4,
     "may": ["acknowledge", "dispatch", "note"],
-    "finding": "", "bounces": 0, "merged_into": "", "merged": [], "owed": [],
+    "finding": "", "bounces": 0, "merged_into": "", "merged": [], "owed": [], "orders": [], "area": "", "members": [],
     "timers": {"clock:close": "2026-05-01T14:00:00.300000+00:00"},
     "clocks": [{"name": "close", "matter": "urgent", "state": "running", "started": "2026-05-01T08:00:01.200000+00:00",
                 "due": "2026-05-01T16:00:00+00:00", "stopped_at": None, "fraction": 0.0003, "colour": "green",

@@ -14,6 +14,7 @@ from alerts.roster import Roster, masked
 from alerts.transitions import allowed
 from api.http.clock_rows import ClockRow, clock_rows
 from api.http.dispatch_rows import BandRow, SceneRow, elapsed_rows, scene_row
+from api.http.order_rows import OrderRow, order_rows
 from ingest.registry import Registry
 
 
@@ -92,6 +93,9 @@ class AlertRow(TypedDict):
     merged_into: str
     merged: list[str]
     owed: list[CallerRow]
+    orders: list[OrderRow]
+    area: str
+    members: list[str]
     timers: dict[str, datetime]
     clocks: list[ClockRow]
     elapsed: list[BandRow]
@@ -193,6 +197,9 @@ def alert_row(alert: Alert, registry: Registry, notices: Iterable[Notice] = (), 
         merged_into=alert.work.merged_into,
         merged=list(alert.work.merged),
         owed=[CallerRow(call=c.call, at=c.at) for c in alert.work.owed],
+        orders=order_rows(alert),
+        area=alert.work.area,
+        members=list(alert.work.members),
         timers=dict(alert.timers),
         clocks=clock_rows(alert, now),
         elapsed=elapsed_rows(alert),

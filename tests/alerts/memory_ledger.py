@@ -12,6 +12,7 @@ from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.bundles import Lane
 from alerts.duty import Duty
 from alerts.ledger.port import Conflict, Filter, NotAdopted, Page
+from alerts.order_summary import Standing, standings
 from alerts.roster import Person, Roster
 from ingest.events import Place
 from ingest.registry import Device, Grid, Registry
@@ -291,6 +292,11 @@ class MemoryLedger:
     def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:
         return [a for a in self.tables.alerts.values() if since <= a.stages["raised_at"] < until]
 
+    def orders(self, since: datetime, until: datetime) -> list[Standing]:
+        kept = (a for a in self.tables.alerts.values() if not a.work.merged_into)
+        found = [one for a in kept for one in standings(a) if since <= one.linked_at < until]
+        return sorted(found, key=lambda one: (one.linked_at, one.number))
+
     def counts(self) -> dict[str, int]:
         counts: dict[str, int] = {"alerts": len(self.tables.alerts)}
         for alert in self.tables.alerts.values():
@@ -327,7 +333,7 @@ def _fits(alert: Alert, wanted: Filter) -> bool:
         and (not wanted.handlings or alert.handling in wanted.handlings)
         and (not wanted.grids or alert.place.grid in wanted.grids)
         and (not wanted.townships or alert.place.township in wanted.townships)
-        and (not wanted.subject or wanted.subject in alert.subjects)
+        and (not wanted.subject or wanted.subject in {*alert.subjects, *(o.number for o in alert.work.orders)})
         and (not wanted.open_only or not alert.handling.over)
         and (wanted.since is None or alert.stages["raised_at"] >= wanted.since)
     )

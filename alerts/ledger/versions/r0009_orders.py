@@ -5,6 +5,9 @@ Revision ID: 0009
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0009"
 down_revision = "0008"
 branch_labels = None
@@ -12,8 +15,25 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.create_table(
+        "hotline_order",
+        sa.Column("platform", sa.Text, primary_key=True, nullable=False),
+        sa.Column("number", sa.Text, primary_key=True, nullable=False),
+        sa.Column("alert", sa.Text, nullable=False),
+        sa.Column("grid", sa.Text, nullable=False),
+        sa.Column("assignee", sa.Text, nullable=False),
+        sa.Column("reached", sa.Text, nullable=False),
+        sa.Column("linked_at", sa.BigInteger, nullable=False),
+        sa.Column("due_at", sa.BigInteger, nullable=True),
+        sa.Column("closed_at", sa.BigInteger, nullable=True),
+        sa.Column("finding", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("hotline_order_number", "hotline_order", ["number"])
+    op.create_index("hotline_order_linked", "hotline_order", ["linked_at"])
 
 
 def downgrade() -> None:
-    pass
+    op.drop_index("hotline_order_linked", "hotline_order")
+    op.drop_index("hotline_order_number", "hotline_order")
+    op.drop_table("hotline_order")
