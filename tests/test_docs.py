@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,26 @@ from tests.chaos.faults import FAULTS
 ROOT = Path(__file__).parents[1]
 LAWS = (ROOT / "docs" / "laws.md").read_text(encoding="utf-8")
 RELIABILITY = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
-NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", LAWS + RELIABILITY)
+SEMANTICS = (ROOT / "docs" / "semantics.md").read_text(encoding="utf-8")
+_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+NAMED = sorted(set(_TEST.findall(LAWS + RELIABILITY + SEMANTICS)))
+
+
+@cache
+def named_in(file: str) -> frozenset[str]:
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    return frozenset(n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED)
 def test_every_test_that_a_promise_names_exists(file: str, name: str) -> None:
-    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    assert name in {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
+    assert name in named_in(file)
+
+
+def test_every_behaviour_of_others_names_a_test() -> None:
+    rows = [line for line in SEMANTICS.splitlines() if re.match(r"\| (?!behaviour|trap|---)\w", line)]
+    assert len(rows) > 40
+    assert [row for row in rows if not _TEST.search(row)] == []
 
 
 def test_every_law_names_a_test() -> None:
