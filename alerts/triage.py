@@ -65,6 +65,11 @@ class Questions:
             raise TriageError("nothing was answered; answer at least one question")
         return sum(known[ident].weight(answer) for ident, answer in answers.items())
 
+    def said(self, answers: Mapping[str, str]) -> dict[str, list[str]]:
+        """Questions and answers in words by language, in the order of the questions: the file may say it differently one day."""
+        pairs = [(q, next(a for a in q.answers if a.id == answers[q.id])) for q in self.asked if q.id in answers]
+        return {language: [f"{q.words[language]} {a.words[language]}" for q, a in pairs] for language in ("zh", "en")}
+
     def level(self, score: int) -> Level | None:
         """The level that a sum makes; None when it makes none."""
         return next((level for least, level in reversed(self.makes) if score >= least), None)

@@ -35,6 +35,7 @@ def triage(alert: Alert, command: Triage, now: datetime) -> Outcome:
     detail = {
         "set": command.questions.kind,
         "answers": dict(answers),
+        "said": command.questions.said(command.answers),
         "score": score,
         "makes": found.value if found else "",
     }

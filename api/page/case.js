@@ -1,20 +1,22 @@
 // One case: how far it is, what may be done, why it is believed, who answers for the place, and everything that happened.
 
 import { ask, callers, fieldsOf } from "./ask.js";
+import { band } from "./bands.js";
 import { deskParts, drawDesk } from "./case-desk.js";
 import { hushed } from "./clocks.js";
 import { h, keyed, still } from "./dom.js";
 import { icon, shape } from "./icons.js";
 import { chip, countdown, place, raised } from "./queue.js";
 import { drawReports } from "./reported.js";
-import { at, stateWord, t, word } from "./say.js";
+import { at, lasting, stateWord, t, word } from "./say.js";
+import { beginTriage, drawSending, sendingParts } from "./sending.js";
 
 const STEPS = ["raised_at", "acked_at", "dispatched_at", "accepted_at", "on_scene_at", "handled_at", "verified_at", "closed_at"];
 const VERBS = [
-  "acknowledge", "undo", "dispatch", "give-back", "accept", "contact", "arrive", "handle", "verify", "close", "rate", "reopen", "split",
-  "grade", "merge", "void", "false-alarm",
+  "acknowledge", "undo", "dispatch", "give-back", "accept", "contact", "arrive", "check-in", "handle", "verify", "close", "rate", "reopen", "split",
+  "triage", "grade", "merge", "void", "false-alarm",
 ];
-const RARE = ["split", "grade", "merge", "void", "false-alarm"]; // at the end of the row
+const RARE = ["split", "triage", "grade", "merge", "void", "false-alarm"]; // at the end of the row
 const FIRST = { new: "acknowledge", acknowledged: "dispatch", dispatched: "accept", accepted: "arrive", on_scene: "handle", handled: "verify", verified: "close" };
 
 let drawn = "";
@@ -35,6 +37,7 @@ export function drawCase(pane, whole, on) {
   parts.head.replaceChildren(...head(alert));
   parts.steps.replaceChildren(...steps(alert));
   actions(alert, on);
+  drawSending(parts, whole, (to) => unfold("dispatch", alert, on, { to }));
   drawDesk(parts, whole, on);
   drawReports(parts.reports, whole);
   still(parts.owed, [alert.owed, alert.may], () => callers(alert, (call, content) => say("call-back", on, { call, content })));
@@ -52,7 +55,7 @@ function skeleton(pane, whole, on) {
   const note = h("input.note", { maxlength: 2000, placeholder: t("note.placeholder"), "aria-label": t("note.placeholder"), autocomplete: "off" });
   parts = {
     head: h("header.case-head"), steps: h("ol.steps"), buttons: h("div.buttons"), asking: h("div"), owed: h("div"), reports: h("section.reported"), note,
-    evidence: h("div.evidence"), ladder: h("ol.ladder"), timeline: h("ol.timeline"), may: "", ...deskParts(),
+    evidence: h("div.evidence"), ladder: h("ol.ladder"), timeline: h("ol.timeline"), may: "", ...deskParts(), ...sendingParts(),
   };
   note.addEventListener("keydown", (event) => {
     // Enter that ends an input method's composition is not an order.
@@ -61,8 +64,8 @@ function skeleton(pane, whole, on) {
   pane.replaceChildren(
     h("button.back", { type: "button", onclick: on.back }, icon("back"), t("back")),
     parts.head,
-    h("section", { "aria-label": t("section.steps") }, parts.steps),
-    h("section.acting", {}, h("div.verbs", {}, parts.buttons, parts.further), parts.asking, h("div.noting", {}, note, h("button", { type: "button", onclick: () => say("note", on) }, t("act.note")))),
+    h("section", { "aria-label": t("section.steps") }, parts.steps), parts.scene,
+    h("section.acting", {}, h("div.verbs", {}, parts.buttons, parts.further), parts.asking, parts.sending, h("div.noting", {}, note, h("button", { type: "button", onclick: () => say("note", on) }, t("act.note")))),
     parts.clocks, parts.whistle, parts.reports, parts.owed,
     h("div.columns", {},
       h("section", {}, h("h3", {}, t("section.evidence")), parts.evidence),
@@ -77,7 +80,7 @@ function head(alert) {
     h("div.title", {},
       h("span.badge.large", {}, shape(alert.level), h("b", {}, word("level", alert.level))),
       icon(alert.kind, "kind"), h("h2", {}, `${word("kind", alert.kind)} · ${place(alert)}`),
-      h("span.spacer"), h("time.age.large", alert.over ? {} : { "data-since": raised(alert) }, "")),
+      h("span.spacer"), band("band", alert.elapsed), h("time.age.large", alert.over ? {} : { "data-since": raised(alert) }, "")),
     h("p.quiet.facts", {},
       chip(alert), h("span.condition." + alert.condition, {}, word("condition", alert.condition)),
       h("span", {}, alert.grid_names.join(" › ")), h("span", {}, t("since", { at: at(alert.stages.event_at ?? raised(alert)) })),
@@ -107,15 +110,21 @@ function actions(alert, on) {
   parts.buttons.replaceChildren(
     ...VERBS.filter((verb) => alert.may.includes(verb)).map((verb) => {
       const kind = verb === FIRST[alert.handling] ? ".primary" : RARE.includes(verb) ? ".last" : "";
-      const begin = () => (fieldsOf(verb, alert).length ? unfold(verb, alert, on) : say(verb, on));
+      const begin = () => (verb === "triage" ? questions(alert, on) : fieldsOf(verb, alert).length ? unfold(verb, alert, on) : say(verb, on));
       return h("button" + kind, { type: "button", "data-verb": verb, onclick: begin }, t("act." + verb));
     }),
   );
 }
 
-function unfold(verb, alert, on) {
+function questions(alert, on) {
+  const note = () => parts.note.value.trim();
+  const act = (verb, words, more) => on.act(verb, words, more).then((done) => { if (done) parts.note.value = ""; return done; });
+  beginTriage(parts.asking, alert, { act }, note).catch((error) => console.warn("questions", error.message));
+}
+
+function unfold(verb, alert, on, values = {}) {
   const off = () => parts.asking.replaceChildren();
-  parts.asking.replaceChildren(ask(verb, alert, { on: (more) => say(verb, on, more).then((done) => { if (done) off(); }), off }));
+  parts.asking.replaceChildren(ask(verb, alert, { values, on: (more) => say(verb, on, more).then((done) => { if (done) off(); }), off }));
 }
 
 function say(verb, on, more = {}) {
@@ -165,9 +174,9 @@ function people(whole) {
 
 const BY_PEOPLE = [
   "acknowledged", "undone", "confirmed", "dispatched", "given_back", "accepted", "contacted", "arrived", "handled", "verified", "called_back", "closed",
-  "rated", "false_alarm", "voided", "graded", "merged", "split", "took_in", "let_go", "reopened", "note",
+  "rated", "false_alarm", "voided", "graded", "triaged", "checked_in", "merged", "split", "took_in", "let_go", "reopened", "note",
 ];
-const TONE = { worse: "bad", raised: "bad", returned: "bad", failed: "bad", not_told: "bad", cleared: "good", closed: "good", answered: "good", shown: "faint", sent: "faint", sending: "faint", delivered: "faint" };
+const TONE = { worse: "bad", raised: "bad", returned: "bad", failed: "bad", not_told: "bad", check_in_due: "bad", check_in_missed: "bad", cleared: "good", closed: "good", answered: "good", shown: "faint", sent: "faint", sending: "faint", delivered: "faint" };
 
 function line(entry, names) {
   const tone = TONE[entry.what] ?? (BY_PEOPLE.includes(entry.what) ? "person" : "");
@@ -204,9 +213,12 @@ function told(entry, names) {
   if (detail.approved_by) said.push(t("approved", { by: detail.approved_by }));
   if (detail.finding) said.push(t("finding." + detail.finding));
   if (detail.call) said.push(detail.call);
-  if (detail.score) said.push(t("score", { n: detail.score }));
+  if (detail.score && entry.what === "rated") said.push(t("score", { n: detail.score }));
   if (detail.taken_by) said.push(names[detail.taken_by] ?? detail.taken_by);
   if (detail.clock) said.push(word("clock", detail.clock));
+  if (detail.silent_s) said.push(t("silent", { time: lasting(detail.silent_s) }));
+  if (detail.company) said.push(t("company"));
+  if (entry.what === "triaged") said.push(t("triage.score", { n: detail.score }), ...(detail.said?.[document.documentElement.lang] ?? []));
   if (detail.until) said.push(t("clock.due", { at: at(detail.until) }));
   said.push(detail.note, detail.text, detail.outcome, detail.unreached, detail.error);
   return said.filter(Boolean).join(" ");

@@ -39,6 +39,9 @@ const LINES = {
   other: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 12v.01",
   back: "M14.5 5 8 12l6.5 7",
   check: "M5 12.5l4.5 4.5L19 7",
+  band_green: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM8 12.3l3 3 5-6",
+  band_warn: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 7v5.2l3.4 2",
+  band_critical: "M8.2 3h7.6L21 8.2v7.6L15.8 21H8.2L3 15.8V8.2zM12 7.5v5.5M12 16.3v.01",
 };
 
 const SHAPES = {

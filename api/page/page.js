@@ -1,6 +1,7 @@
 // The desk: what is known, kept current by the live stream, and drawn when it changes.
 
 import { get, post } from "./api.js";
+import { paint } from "./bands.js";
 import { drawCase } from "./case.js";
 import { h, toast } from "./dom.js";
 import { shape } from "./icons.js";
@@ -183,6 +184,7 @@ function tick() {
     element.textContent = left > 0 ? t("left", { time: ticking(left + 999) }) : t("clock.late");
     element.classList.toggle("late", left <= 0);
   }
+  paint(now);
   $("clock").textContent = at(now);
   const how = standing();
   const silent = Math.round((Date.now() - link.heard) / 1000);

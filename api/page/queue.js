@@ -1,5 +1,6 @@
 // The queue: worst and newest first, patched row by row, so that nothing jumps under a hand or an eye.
 
+import { band } from "./bands.js";
 import { h, keyed } from "./dom.js";
 import { icon, shape } from "./icons.js";
 import { stateWord, t, word } from "./say.js";
@@ -74,7 +75,7 @@ function row(alert, selected, on) {
       h("span.line.quiet", {}, chip(alert), origins(alert), h("span.above", {}, above(alert))),
       h("span.line.quiet.told", {}, ...told(alert)),
     ),
-    h("span.side-line", {}, age(alert), countdown(alert)),
+    h("span.side-line", {}, age(alert), band("band", alert.elapsed, { only: true }), band("scene", alert.scene?.bands, { only: true }), countdown(alert)),
   );
   const acknowledge = fresh && alert.may.includes("acknowledge");
   const button = acknowledge ? h("button.quick", { type: "button", "data-focus": "ack", onclick: () => on.acknowledge(alert) }, t("act.quick")) : null;

@@ -101,6 +101,8 @@ def test_answers_that_make_it_worse_ring_as_anything_that_got_worse() -> None:
     (triaged,) = line.lines("triaged")
     assert (triaged.by, triaged.detail["answers"], triaged.detail["score"]) == ("值班员", WORST, 14)
     assert triaged.detail["note"] == "来电人在门外"
+    assert triaged.detail["said"]["zh"][0] == "里面还有人吗？ 有", "in words, whatever the file says later"
+    assert triaged.detail["said"]["en"][1] == "Do you see flames or smoke? Flames"
     (graded,) = line.lines("graded")
     assert (graded.why, graded.detail["from"], graded.detail["level"]) == ("triage", Level.YELLOW, Level.RED)
     assert alert.work.rules.expire == 900.0, "the rules of the level it has now"
