@@ -107,9 +107,9 @@ def test_which_side_is_up_is_all_that_stays_of_exif(order: str) -> None:
     ],
 )
 def test_what_is_no_picture_is_said_so(says: str, given: bytes, why: str) -> None:
-    with pytest.raises(NotAPicture, match=why):
+    with pytest.raises(NotAPicture) as caught:
         plain(given)
-        pytest.fail(says)
+    assert why in str(caught.value), says
 
 
 @given(st.sampled_from([PIXEL, jpeg(segment(0xE1, exif(6))), png()]), st.data())

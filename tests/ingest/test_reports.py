@@ -94,9 +94,9 @@ def test_a_place_that_does_not_exist_is_an_error() -> None:
     ],
 )
 def test_a_report_that_cannot_be_is_none(says: str, but: dict) -> None:
-    with pytest.raises(InvalidEvent):
+    with pytest.raises(InvalidEvent) as caught:
         replace(report(SAID), **but)
-        pytest.fail(says)
+    assert str(caught.value), says
 
 
 def test_it_travels_with_the_calls_of_its_township() -> None:
