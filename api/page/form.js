@@ -44,11 +44,11 @@ export function other(label, not, value = "") {
   return { input, element: field(label, input, t("form.other", { by: not().join(t("list.and")) })), value: () => (input.checkValidity() ? input.value.trim() : "") };
 }
 
-/** One of several, as a row of buttons that behave as radio buttons do. */
+/** One of several, as a row of buttons that behave as radio buttons do; with null nothing is chosen, and that is asked first. */
 export function choice(label, options, value) {
   const name = `c${++count}`;
   const box = h("fieldset.choice", {}, h("legend", {}, label), ...options.map(([key, said]) =>
-    h("label", {}, h("input", { type: "radio", name, value: key, checked: key === value }), h("span", {}, said))));
+    h("label", {}, h("input", { type: "radio", name, value: key, checked: key === value, "data-first": value === null }), h("span", {}, said))));
   return { element: box, value: () => box.querySelector("input:checked")?.value ?? "" };
 }
 
@@ -157,7 +157,7 @@ export function form(title, parts, { say, send, off }) {
 /** Put a form where forms go, with the first thing that is still to be said in focus. */
 export function place(box, element) {
   box.replaceChildren(element);
-  const inputs = [...element.querySelectorAll("input:not([type=radio]):not([type=checkbox]), textarea, select")];
-  (element.querySelector("[data-first]") ?? inputs.find((input) => !input.value) ?? inputs[0])?.focus();
+  const inputs = [...element.querySelectorAll("input:not([type=radio]):not([type=checkbox]), textarea, select")].filter((input) => input.offsetParent);
+  (element.querySelector("[data-first]") ?? inputs.find((input) => !input.value) ?? inputs[0] ?? element.querySelector(".primary"))?.focus();
   element.scrollIntoView({ block: "nearest" });
 }

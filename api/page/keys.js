@@ -38,7 +38,12 @@ function press(key, on, target) {
   if (key === "g") { leading = Date.now(); return true; }
   if (key === "?") { help(); return true; }
   if (key === "i") { openSheet("instructions", { make: true }); return true; }
-  if (key === "Escape") { if (!opened()) return false; closeSheet(); return true; }
+  if (key === "Escape") {
+    const off = document.querySelector("#sheet form.big .form-end button:last-child") ?? document.querySelector("#case form.big .form-end button:last-child");
+    if (off) off.click();
+    else if (opened()) closeSheet();
+    return Boolean(off);
+  }
   if (key === "j" || key === "k") { on.move(key === "j" ? 1 : -1); return true; }
   if ((key === "ArrowDown" || key === "ArrowUp") && target.closest("#queue, body") && !target.closest("#case, .side, #sheet")) { on.move(key === "ArrowDown" ? 1 : -1); return true; }
   if (opened()) return false; // what follows is about the case, which a sheet covers

@@ -174,7 +174,10 @@ function drawTabs() {
 
 function tick() {
   const now = serverNow();
-  for (const element of document.querySelectorAll("[data-since]")) element.textContent = ticking(now - Date.parse(element.dataset.since));
+  for (const element of document.querySelectorAll("[data-since]")) {
+    if (element.textContent && element.checkVisibility?.({ contentVisibilityAuto: true }) === false) continue; // a row far down the queue
+    element.textContent = ticking(now - Date.parse(element.dataset.since));
+  }
   for (const element of document.querySelectorAll("[data-until]")) {
     const left = Date.parse(element.dataset.until) - now;
     element.textContent = left > 0 ? t("next", { who: ticking(left + 999) }) : t("next.soon");

@@ -18,7 +18,7 @@ export const FILTERS = {
 
 /** Worst first, then newest. */
 export function order(a, b) {
-  return RANK[b.level] - RANK[a.level] || Date.parse(raised(b)) - Date.parse(raised(a)) || (a.id < b.id ? -1 : 1);
+  return RANK[b.level] - RANK[a.level] || Date.parse(raised(b)) - Date.parse(raised(a)) || (a.id > b.id ? -1 : 1);
 }
 
 export const raised = (alert) => alert.stages.raised_at ?? alert.stages.event_at ?? alert.last_seen;
@@ -68,7 +68,7 @@ function row(alert, selected, on) {
   const fresh = alert.handling === "new";
   const classes = ["row", alert.level, fresh ? "ringing" : "", alert.over ? "over" : "", selected ? "selected" : ""];
   const open = h(
-    "button.open", { type: "button", "data-focus": "open", "aria-current": selected ? "true" : null, onclick: () => on.open(alert) },
+    "button.open", { type: "button", tabindex: -1, "data-focus": "open", "aria-current": selected ? "true" : null, onclick: () => on.open(alert) },
     h("span.badge", {}, shape(alert.level), h("b", {}, word("level", alert.level))),
     h("span.body", {},
       h("span.line", {}, icon(alert.kind, "kind"), h("strong", {}, word("kind", alert.kind)), h("span.place", {}, place(alert)), alert.count > 1 ? h("span.count", {}, t("count", { n: alert.count })) : null),
@@ -78,7 +78,7 @@ function row(alert, selected, on) {
     h("span.side-line", {}, age(alert), band("band", alert.elapsed, { only: true }), band("scene", alert.scene?.bands, { only: true }), countdown(alert)),
   );
   const acknowledge = fresh && alert.may.includes("acknowledge");
-  const button = acknowledge ? h("button.quick", { type: "button", "data-focus": "ack", onclick: () => on.acknowledge(alert) }, t("act.quick")) : null;
+  const button = acknowledge ? h("button.quick", { type: "button", tabindex: -1, "data-focus": "ack", onclick: () => on.acknowledge(alert) }, t("act.quick")) : null;
   return h("li." + classes.filter(Boolean).join("."), {}, open, button);
 }
 
