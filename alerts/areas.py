@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from alerts.alert import Alert
-from alerts.commands import Dispatch, Gains, InArea
+from alerts.commands import Dispatch
 from alerts.docket import Docket
+from alerts.order_events import Gains, InArea
 from alerts.outcome import NotAllowed
 from streams.orders import HOT
 from streams.signal import Level, Origin, Signal

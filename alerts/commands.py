@@ -10,6 +10,7 @@ from alerts.alert import Alert, Notice, NoticeState, Reason
 from alerts.clock_commands import Agree, Extend, Pause, Resume
 from alerts.closing_commands import CallBack, Close, FalseAlarm, Rate, Reopen, Verify, Void
 from alerts.moves import Move
+from alerts.order_events import Gains, InArea, Ordered
 from alerts.orders import Linked
 from alerts.policy import Policy
 from alerts.quiet.events import QuietEvent
@@ -185,31 +186,6 @@ class Cleared:
 
     move: ClassVar[Move] = Move.CLEAR
     signal: Signal
-
-
-@dataclass(frozen=True, slots=True)
-class Ordered:
-    """One more state of a work order that is this case's (`alerts.ordered`)."""
-
-    move: ClassVar[Move] = Move.JOIN
-    signal: Signal
-    policy: Policy
-
-
-@dataclass(frozen=True, slots=True)
-class InArea:
-    """The case is one call of an area incident, `area` (`alerts.hot_issues`)."""
-
-    move: ClassVar[Move] = Move.JOIN
-    area: str
-
-
-@dataclass(frozen=True, slots=True)
-class Gains:
-    """The area incident has one more call, `case`."""
-
-    move: ClassVar[Move] = Move.TAKE_IN
-    case: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ from alerts.commands import (
     Grade,
     LetGo,
     Merge,
-    Ordered,
     Raised,
     Split,
     TakeIn,
@@ -36,6 +35,7 @@ from alerts.instructing import Instructor
 from alerts.instructions import part_of
 from alerts.ledger.port import Conflict, Ledger, Transaction
 from alerts.letting_go import LANES, divert, leave, let_go
+from alerts.order_events import Ordered
 from alerts.outcome import NotAllowed, Why
 from alerts.policy import Policies
 from alerts.roster import Roster

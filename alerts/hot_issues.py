@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from alerts.alert import Alert, Entry
-from alerts.commands import Gains, InArea
+from alerts.order_events import Gains, InArea
 from alerts.outcome import Outcome, Why
 
 MEMBERS: Final = 1000  # cases that an incident names; the timeline has all of them

@@ -43,16 +43,13 @@ from alerts.commands import (
     EscalationDue,
     Event,
     Follow,
-    Gains,
     GiveBack,
     Gone,
     Grade,
     Handle,
-    InArea,
     LetGo,
     Merge,
     Missed,
-    Ordered,
     Raised,
     Split,
     TakeIn,
@@ -61,6 +58,7 @@ from alerts.commands import (
     Undo,
 )
 from alerts.moves import Move
+from alerts.order_events import Gains, InArea, Ordered
 from alerts.outcome import NotAllowed, Outcome
 from alerts.quiet.events import Bundled, Flapped, Hushed, KeptBack, Reconsider, Rehearsed, Unhushed
 from alerts.scene_commands import Arrive, CheckIn

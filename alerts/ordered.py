@@ -17,9 +17,10 @@ from alerts.alert import Alert, Entry, Handling
 from alerts.clock import State
 from alerts.closing import reopen
 from alerts.closing_commands import Reopen
-from alerts.commands import Event, GiveBack, Ordered, Raised
+from alerts.commands import Event, GiveBack, Raised
 from alerts.joining import joined
 from alerts.moves import Move
+from alerts.order_events import Ordered
 from alerts.orders import Linked, Report, due, moved, named, put
 from alerts.outcome import Outcome, Why, WriteBack
 from alerts.transitions import TABLE

@@ -31,7 +31,7 @@ from alerts.ledger.port import Ledger, LedgerUnavailable
 from alerts.letting_go import speaks_for_others
 from alerts.roster import Person, Roster
 from alerts.words import load_words
-from alerts.writing_back import NOBODY, WAITS, comes_after, settled
+from alerts.writing_back import BEHIND, NOBODY, comes_after, given_up
 from ingest.clock import Clock
 from ingest.registry import Registry
 from streams.signal import Level
@@ -192,20 +192,19 @@ class Sender:
     def _write_back(self, notice: Notice, until: float) -> None:
         """One report to a hotline platform: taken, put back behind an earlier one of the same order or for another try, or given up."""
         platform, known = self._platforms.get(notice.channel), self._ledger.outbox(alert=notice.alert, limit=1000)
-        answer: Answer
         if platform is None:
-            answer = Refused(f"nothing is written back to {notice.name} any more")
+            answer: Answer = Refused(f"nothing is written back to {notice.name} any more")
         elif comes_after(notice, known):
-            answer = WAITS
+            answer = Retry(BEHIND, "an earlier report of the same order is still on its way", fault=False)
         else:
             answer = self._try(notice, NOBODY, platform, until)
-        match settled(notice, answer, self._clock.now()):
+        match answer:
             case Sent(provider_id):
                 self._conductor.receipt(notice.key, NoticeState.DELIVERED, self._clock.now(), provider_id=provider_id)
-            case Retry(after, why):
+            case Retry(after, why) if not given_up(notice, self._clock.now()):
                 self._put_back(notice, after, why)
-            case Refused(why):
-                self._failed(notice, why)
+            case Retry(_, why) | Refused(why):
+                self._failed(notice, f"{why} (tried {notice.attempts} times)")
 
     def _wanted(self, notice: Notice) -> bool:
         """Whether the notice is still to be sent: nobody has cancelled it, and no receipt has overtaken us."""

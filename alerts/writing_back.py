@@ -1,4 +1,4 @@
-"""What becomes of one try to write back to a platform: taken, tried again, or given up. Pure.
+"""When a report to a platform may go, and when it is given up. Pure.
 
 A platform may be away for days; what it was to hear is kept and tried until it takes it, refuses it, or three days are over. Reports of
 one order go one after another, so that nothing is closed before it is accepted.
@@ -11,12 +11,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alerts.alert import Notice, NoticeState, Reason
-from alerts.channels.contract import Answer, Refused, Retry
 from alerts.order_reports import CHANNEL
 from alerts.roster import Person
 
 PATIENCE: Final = timedelta(days=3)
-WAITS: Final = Retry(1.0, "an earlier report of the same order is still on its way", fault=False)
+BEHIND: Final = 1.0  # seconds after which a report that waits for an earlier one is looked at again
 NOBODY: Final = Person(CHANNEL, CHANNEL, "", CHANNEL, "")  # a platform is nobody on the roster
 _ON_ITS_WAY: Final = (NoticeState.QUEUED, NoticeState.SENDING)
 
@@ -30,8 +29,6 @@ def comes_after(notice: Notice, known: Iterable[Notice]) -> bool:
     )  # fmt: skip
 
 
-def settled(notice: Notice, answer: Answer, now: datetime) -> Answer:
-    """The answer, or the end of our patience."""
-    if isinstance(answer, Retry) and now - notice.created_at > PATIENCE:
-        return Refused(f"{answer.why} (tried {notice.attempts} times in {PATIENCE.days} days)")
-    return answer
+def given_up(notice: Notice, now: datetime) -> bool:
+    """Whether it was tried for long enough."""
+    return now - notice.created_at > PATIENCE

@@ -9,85 +9,20 @@ import hashlib
 import math
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from enum import IntFlag, StrEnum
+from enum import StrEnum
 from typing import Any, Final
 
 import orjson
 
+from ingest.marks import CODE_LENGTH, IDENT_LENGTH, MUTE, NOWHERE, InvalidEvent, Mark, Place, Point, aware, ident
 from ingest.orders import Order, of_plain
 from ingest.sequence import Numbered
 
 SCHEMA: Final = 1
-CODE_LENGTH: Final = 24
-IDENT_LENGTH: Final = 128
-
-
-class Mark(IntFlag):
-    """What is special about an observation. Any of `Mark.MUTE` is recorded and rings nobody outside (law 13)."""
-
-    NONE = 0
-    TEST = 1
-    DRILL = 2
-    SIMULATED = 4
-    RETAINED = 8
-    HISTORICAL = 16
-    LATE = 32  # older than the source's lateness when it arrived (law 10)
-    ZERO_TIME = 64  # the device gave no usable time: the gateway's clock stands in
-    CLOCK_SKEW = 128  # the device's clock runs ahead: the gateway's clock stands in
-    UNKNOWN_DEVICE = 256  # not in the registry
-    UNPLACED = 512  # no grid covers it: it goes to the catcher (law 11)
-
-    @property
-    def mutes(self) -> bool:
-        """Whether an observation so marked must not ring."""
-        return bool(self & MUTE)
-
-
-MUTE: Final = Mark.TEST | Mark.DRILL | Mark.SIMULATED | Mark.RETAINED | Mark.HISTORICAL | Mark.LATE
-
-
-class InvalidEvent(ValueError):
-    """A fact that cannot be: the message names the field and what was wrong with it."""
-
-
-def _aware(name: str, at: datetime) -> None:
-    if at.tzinfo is None:
-        raise InvalidEvent(f"{name} must carry its offset, got the naive {at.isoformat()}")
-
-
-def _ident(name: str, value: str, limit: int = IDENT_LENGTH) -> None:
-    if not value or len(value) > limit or not value.isprintable():
-        raise InvalidEvent(f"{name} must be 1 to {limit} printable characters, got {value[:40]!r}")
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A position in WGS-84 degrees. Other datums are converted before a Point is made (`ingest.coordinates`)."""
-
-    lat: float
-    lon: float
-
-    def __post_init__(self) -> None:
-        if not (-90 <= self.lat <= 90 and -180 <= self.lon <= 180):
-            raise InvalidEvent(f"a point wants latitude -90..90 and longitude -180..180, got {self.lat}, {self.lon}")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where something is: grid and township codes (opaque strings of at most 24 characters), and the point when it is known.
-
-    `why` says how the place was found (law 11): registry, coordinates, address or catcher. An unplaced thing has empty codes.
-    """
-
-    grid: str = ""
-    township: str = ""
-    point: Point | None = None
-    why: str = "catcher"
-
-    def __post_init__(self) -> None:
-        for name in ("grid", "township"):
-            if len(getattr(self, name)) > CODE_LENGTH:
-                raise InvalidEvent(f"{name} code is longer than {CODE_LENGTH} characters: {getattr(self, name)!r}")
+__all__ = [
+    "CODE_LENGTH", "IDENT_LENGTH", "MUTE", "SCHEMA", "Call", "Decoded", "Event", "InvalidEvent", "Lapse", "Loss", "Mark", "Place",
+    "Point", "Presence", "Reading", "Rejected", "Report", "Sighting", "Standing", "check_schema", "decode", "digest", "encode",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +34,18 @@ class Reading:
     value: float
     observed_at: datetime
     received_at: datetime
-    place: Place = Place()
+    place: Place = NOWHERE
     device_kind: str = ""
     gateway: str = ""
     marks: Mark = Mark.NONE
 
     def __post_init__(self) -> None:
-        _ident("device", self.device)
-        _ident("metric", self.metric, 64)
+        ident("device", self.device)
+        ident("metric", self.metric, 64)
         if not math.isfinite(self.value):
             raise InvalidEvent(f"{self.device}/{self.metric} must be a finite number, got {self.value}")
-        _aware("observed_at", self.observed_at)
-        _aware("received_at", self.received_at)
+        aware("observed_at", self.observed_at)
+        aware("received_at", self.received_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,19 +58,19 @@ class Sighting:
     score: float
     observed_at: datetime
     received_at: datetime
-    place: Place = Place()
+    place: Place = NOWHERE
     ended: bool = False
     gateway: str = ""
     marks: Mark = Mark.NONE
 
     def __post_init__(self) -> None:
-        _ident("ident", self.ident)
-        _ident("camera", self.camera)
-        _ident("label", self.label, 64)
+        ident("ident", self.ident)
+        ident("camera", self.camera)
+        ident("label", self.label, 64)
         if not 0 <= self.score <= 1:
             raise InvalidEvent(f"score must be 0 to 1, got {self.score}")
-        _aware("observed_at", self.observed_at)
-        _aware("received_at", self.received_at)
+        aware("observed_at", self.observed_at)
+        aware("received_at", self.received_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +86,17 @@ class Call:
     address: str = ""
     caller: str = ""
     caller_masked: str = ""
-    place: Place = Place()
+    place: Place = NOWHERE
     gateway: str = ""
     marks: Mark = Mark.NONE
     order: Order | None = None  # when it came as a work order
 
     def __post_init__(self) -> None:
-        _ident("ident", self.ident)
+        ident("ident", self.ident)
         if len(self.text) > 4000:
             raise InvalidEvent(f"a call's text is at most 4000 characters, got {len(self.text)}")
-        _aware("observed_at", self.observed_at)
-        _aware("received_at", self.received_at)
+        aware("observed_at", self.observed_at)
+        aware("received_at", self.received_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,20 +116,20 @@ class Report:
     reporter: str = ""
     told: str = ""  # notice: over the reporter's own channels; desk: somebody calls back; page: the reporter looks
     pictures: int = 0
-    place: Place = Place()
+    place: Place = NOWHERE
     marks: Mark = Mark.NONE
 
     def __post_init__(self) -> None:
-        _ident("ident", self.ident)
-        _ident("kind", self.kind, 48)
+        ident("ident", self.ident)
+        ident("kind", self.kind, 48)
         if self.origin not in {"patrol", "resident"}:
             raise InvalidEvent(f"a report's origin is patrol or resident, got {self.origin[:40]!r}")
         if self.origin == "patrol" and not self.reporter:
             raise InvalidEvent("a report from a patrol names who reported it")
         if len(self.text) > 4000:
             raise InvalidEvent(f"a report's text is at most 4000 characters, got {len(self.text)}")
-        _aware("observed_at", self.observed_at)
-        _aware("received_at", self.received_at)
+        aware("observed_at", self.observed_at)
+        aware("received_at", self.received_at)
 
 
 class Standing(StrEnum):
@@ -212,15 +147,15 @@ class Presence:
     standing: Standing
     observed_at: datetime
     received_at: datetime
-    place: Place = Place()
+    place: Place = NOWHERE
     device_kind: str = ""
     gateway: str = ""
     marks: Mark = Mark.NONE
 
     def __post_init__(self) -> None:
-        _ident("device", self.device)
-        _aware("observed_at", self.observed_at)
-        _aware("received_at", self.received_at)
+        ident("device", self.device)
+        aware("observed_at", self.observed_at)
+        aware("received_at", self.received_at)
 
 
 class Loss(StrEnum):
@@ -246,13 +181,13 @@ class Lapse:
     over: bool = False
     missing: tuple[tuple[str, int, int], ...] = ()
     count: int = 0
-    place: Place = Place()
+    place: Place = NOWHERE
     why: str = ""
 
     def __post_init__(self) -> None:
-        _ident("gateway", self.gateway)
-        _aware("since", self.since)
-        _aware("received_at", self.received_at)
+        ident("gateway", self.gateway)
+        aware("since", self.since)
+        aware("received_at", self.received_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +207,7 @@ class Rejected:
     content_type: str = ""
 
     def __post_init__(self) -> None:
-        _aware("at", self.at)
+        aware("at", self.at)
 
 
 Event = Sighting | Call | Report | Presence | Lapse | Rejected

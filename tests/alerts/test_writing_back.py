@@ -141,7 +141,7 @@ def test_what_a_platform_will_never_take_is_given_up_and_said(desk: Desk, double
     assert desk.states() == ["failed"]
     failed = [e for e in desk.ledger.timeline(desk.case.id) if e.what == "failed"]
     assert [e.detail["error"] for e in failed if e.detail["reason"] == "order"] == [
-        "12345 answered 422: it will not take this report"
+        "12345 answered 422: it will not take this report (tried 1 times)"
     ]
 
 
