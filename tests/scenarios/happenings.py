@@ -34,6 +34,8 @@ from alerts.commands import (
     Verify,
     Void,
 )
+from alerts.scene_commands import CheckIn
+from alerts.triage_commands import Triage
 from alerts.whistle_commands import AcceptReport, Attend, Blow, CallOff, NameUnits, RemindUnits, Report, SendBack
 from alerts.work import Finding
 from ingest.events import Mark, Point
@@ -62,7 +64,7 @@ COMMANDS: Final = (
     "acknowledge", "undo", "dispatch", "dispatch_to", "give_back", "accept", "contact", "arrive", "handle", "verify", "verify_approved",
     "call_back", "discontent", "close", "close_owing", "rate_well", "rate_badly", "false_alarm", "void", "grade", "merge", "split",
     "reopen", "note", "shown", "pause", "resume", "extend", "agree", "whistle", "name_units", "attend", "report", "accept_report",
-    "send_back", "remind_units", "call_off",
+    "send_back", "remind_units", "call_off", "arrive_company", "check_in", "triage",
 )  # fmt: skip
 
 
@@ -165,6 +167,8 @@ class Scene:
             "whistle": Blow(by, matter), "name_units": NameUnits(by, ("urban", "water")[: 1 + other % 2]), "attend": Attend(by, unit),
             "report": Report(by, unit, "已修复"), "accept_report": AcceptReport(by, unit, 4), "send_back": SendBack(by, unit, "照片不清"),
             "remind_units": RemindUnits(by, f"k{other}"), "call_off": CallOff(by, "已处置"),
+            "arrive_company": Arrive(by, company=True), "check_in": CheckIn(by, "page"),
+            "triage": Triage(by, ({"inside": "unknown"}, {"seen": "flames"}, {"inside": "yes", "spreads": "yes"})[other % 3]),
         }[what]  # fmt: skip
 
     def repeat(self, which: int) -> None:
