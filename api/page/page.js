@@ -30,8 +30,9 @@ const state = { alerts: new Map(), whole: null, selected: "", picked: false, fil
 
 async function refresh() {
   const [open, over] = await Promise.all([get("/alerts?open=true&limit=200&shown=true"), get("/alerts?handling=closed&handling=false_alarm&handling=evaluated&limit=60")]);
-  state.alerts = new Map([...over.alerts, ...open.alerts].map((alert) => [alert.id, alert]));
-  later(() => readMore(open.cursor), 0);
+  heard = new Set();
+  take([...over.alerts, ...open.alerts]);
+  later(() => readMore(open), 0);
   $("queue").dataset.ready = "true";
   if (state.selected) later(readCase, 0);
   later(readPhones, 0);
@@ -40,14 +41,28 @@ async function refresh() {
   draw();
 }
 
-/** The rest of what is open, worst first, up to as many as the queue shows: the first are on the screen by now. */
-async function readMore(cursor) {
+let heard = new Set(); // what the stream has told of since the list was asked for
+
+/** Keep the newer of what is known and what was read. */
+function take(alerts) {
+  for (const alert of alerts) if (!((state.alerts.get(alert.id)?.version ?? -1) > alert.version)) state.alerts.set(alert.id, alert);
+}
+
+/**
+ * The rest of what is open, worst first, up to as many as the queue shows: the first are on the screen by now. What was known before and is
+ * on none of the pages is open no more; it goes last, so that a list that is read anew does not grow from nothing.
+ */
+async function readMore({ alerts, cursor }) {
+  const seen = new Set(alerts.map((alert) => alert.id));
+  const told = heard;
   for (let pages = 0; cursor && pages < 4; pages++) {
     const further = await get(`/alerts?open=true&limit=200&shown=true&cursor=${encodeURIComponent(cursor)}`);
-    for (const alert of further.alerts) if (!((state.alerts.get(alert.id)?.version ?? -1) > alert.version)) state.alerts.set(alert.id, alert);
+    take(further.alerts);
+    for (const alert of further.alerts) seen.add(alert.id);
     cursor = further.cursor;
     draw();
   }
+  for (const [id, alert] of state.alerts) if (!alert.over && !seen.has(id) && !told.has(id)) state.alerts.delete(id);
   state.more = Boolean(cursor);
   draw();
 }
@@ -106,6 +121,7 @@ function arrived({ entry, alert }) {
   later(countSheets, 10000);
   if (!alert) return;
   const before = state.alerts.get(alert.id);
+  heard.add(alert.id);
   if (before && before.version > alert.version) return;
   state.alerts.set(alert.id, alert);
   if (!before && !alert.over) {

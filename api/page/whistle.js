@@ -47,10 +47,14 @@ export async function beginWhistle(box, alert) {
 
 async function read(alert) {
   known.version = alert.version;
-  const { whistles } = await get("/whistles/" + encodeURIComponent(alert.id));
-  if (known.id !== alert.id) return;
-  known.whistles = whistles;
-  again();
+  try {
+    const { whistles } = await get("/whistles/" + encodeURIComponent(alert.id));
+    if (known.id !== alert.id) return;
+    known.whistles = whistles;
+    again();
+  } catch (error) {
+    console.warn("whistles", error.message); // read again with the case's next change
+  }
 }
 
 /** Say something about the whistle; what comes back is the whistle as it is now. */

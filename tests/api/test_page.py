@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from alerts.alert import Handling, NoticeState, Reason
+from alerts.instructions import Receipt
+from alerts.instructions import Standing as Sent
 from alerts.outcome import Why
+from alerts.quiet.terms import Standing as Quiet
+from alerts.whistle import Standing as Blown
+from alerts.whistle import TaskState
 from alerts.words import load_words
 from api.http.commands import Verb
 from ingest.registry import GridLevel
@@ -62,6 +67,31 @@ def test_every_word_that_is_asked_for_exists() -> None:
     html = (PAGE / "index.html").read_text(encoding="utf-8")
     asked |= set(re.findall(r'data-(?:say|label)="([^"]+)"', html))
     assert asked - known.keys() == set()
+
+
+def test_every_set_of_words_that_is_asked_for_by_a_value_has_some() -> None:
+    known = words()["zh"]
+    asked = {
+        p for script in SCRIPTS for p in re.findall(r'\bt\("([\w.-]+[._])" \+', script.read_text(encoding="utf-8"))
+    }
+    assert {"quiet.do.", "whistle.do.", "receipt."} <= asked
+    assert [prefix for prefix in asked if not any(key.startswith(prefix) for key in known)] == []
+
+
+@pytest.mark.parametrize(
+    ("claim", "prefix", "values"),
+    [
+        ("every standing of a whistle", "whistle", Blown),
+        ("every state of a unit", "task", TaskState),
+        ("every receipt", "receipt", Receipt),
+        ("every standing of an instruction", "order.standing", Sent),
+        ("every group of silences", "quiet.group", Quiet),
+        ("every matter of a clock", "matter", ("urgent", "hard", "big")),
+    ],
+)
+def test_the_registers_have_words_for_what_the_server_says(claim: str, prefix: str, values: object) -> None:
+    known = words()["zh"]
+    assert [v for v in values if f"{prefix}.{v}" not in known] == [], claim
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
