@@ -58,6 +58,7 @@ class Docket:
         self._new: dict[str, Notice] = {}
         self._moved: dict[str, Notice] = {}
         self._held: dict[str, str] = {}
+        self._borne: set[str] = set()  # new notices about which it is decided already that they go
 
     def load(self, alerts: Iterable[Alert]) -> None:
         """Take in alerts that were read together."""
@@ -105,6 +106,7 @@ class Docket:
     def bear(self, notice: Notice) -> None:
         """A new notice that needs no telling of its own: it speaks for others, or goes with them."""
         self._new.setdefault(notice.key, notice)
+        self._borne.add(notice.key)
 
     def know(self, notices: Mapping[str, Iterable[Notice]]) -> None:
         """Take in the notices of alerts that were read together."""
@@ -129,7 +131,9 @@ class Docket:
     def finish(self) -> list[Alert]:
         """Write it all; returns the alerts that changed, with their new versions."""
         holding = Holding(self.tx, self.teller.roster, self.quiet, self.now)
-        for notice, kept_back in holding.admit(self._new.values(), self._alerts):
+        for notice, kept_back in holding.admit(
+            (n for n in self._new.values() if n.key not in self._borne), self._alerts
+        ):
             self._new[notice.key] = notice
             if kept_back is not None:
                 self.apply(self._alerts[notice.alert], kept_back)

@@ -183,6 +183,13 @@ def test_a_group_that_nobody_answers_is_told_again_after_its_repeat() -> None:
     assert line.at_of("leader1") == [30, 30 + 15 * MINUTE], "nobody is told again of what somebody has"
 
 
+def test_a_group_of_one_is_told_again_too() -> None:
+    line = HeldLine(groups={Level.YELLOW: Timing(timedelta(seconds=30), repeat=timedelta(minutes=15))})
+    line.water().at(20 * MINUTE)
+    assert line.at_of("leader1") == [30, 30 + 15 * MINUTE]
+    assert line.told("leader1")[1][1].startswith("【黄色预警·再次提醒】")
+
+
 def test_groups_are_told_apart_by_what_the_policy_says() -> None:
     line = HeldLine(groups={Level.YELLOW: Timing(timedelta(seconds=30), by=(By.KIND,))})
     line.water(subject="w-1").signal("p-1", "yellow", kind="power", rule="power").at(60)
