@@ -16,6 +16,7 @@ from alerts.instructed import no_link
 from alerts.notices import Telling, channels_for, compose, episode, notice, place_name, reached
 from alerts.order_reports import report_notice
 from alerts.outcome import Notify, NotifyAbove, NotifyPerson, Supervise, TellToldPeople, Why, WriteBack
+from alerts.propagation import Reach
 from alerts.quiet.drill import MARK
 from alerts.quiet.hours import ZONE, Hours
 from alerts.quiet.hush import DRILL
@@ -49,6 +50,7 @@ class Teller:
         now: datetime | None = None,
         unreachable: Callable[[], frozenset[str]] = frozenset,
         hours: Hours | None = None,
+        reach: Reach | None = None,
         link: Callable[[str, str], str] = no_link,
         platforms: frozenset[str] = frozenset(),
     ) -> None:
@@ -60,6 +62,7 @@ class Teller:
         self._now = now
         self._unreachable = unreachable
         self._hours = hours or Hours()
+        self._reach = reach or Reach()
         self._link = link
         self._platforms = platforms
         self._routes: dict[tuple[str, str, str, Moment], Route] = {}
@@ -70,7 +73,7 @@ class Teller:
         """The notices of a step of the alert's chain, and what is to be said about them on the timeline."""
         step = alert.chain[notify.step]
         nobody = Route((canary.PERSON,))
-        found = nobody if alert.kind == CANARY else self._route(step.target, alert, alert.reached, now)
+        found = nobody if alert.kind == CANARY else self._route(step.target, alert, alert.reached, now, climbs=True)
         people = found.people if step.target == "all" else found.people[:1]
         telling = Telling(notify.reason, notify.step, episode(alert))
         notices, skipped = self._to(people, step.channels, alert, telling, now)
@@ -194,8 +197,7 @@ class Teller:
     def write_back(self, alert: Alert, wanted: WriteBack, now: datetime) -> tuple[list[Notice], Told]:
         """The notice for the platform of a work order; none where nothing is written back to it."""
         if wanted.platform not in self._platforms:
-            skipped = (Skipped(Why.NO_DOOR, wanted.platform),)
-            return [], Told(Reason.ORDER, wanted.number, "", (), skipped, why=Why.NO_DOOR)
+            return [], Told(Reason.ORDER, wanted.number, "", (), why=Why.NO_DOOR)
         made = report_notice(alert, wanted, self.registry, now)
         return [made], Told(Reason.ORDER, wanted.number, "", ((made.person, made.channel),))
 
@@ -239,8 +241,12 @@ class Teller:
         """The tree of the event's time only matters where grids are dated; without dates the same few routes serve a storm."""
         return Moment(now, event_at if self.registry.times else None, self._gone)
 
-    def _route(self, target: str, alert: Alert, told: str, now: datetime) -> Route:
+    def _route(self, target: str, alert: Alert, told: str, now: datetime, *, climbs: bool = False) -> Route:
+        """Whom a target means. The bell `climbs`, and passes over the levels that do not hear of such a case."""
         moment = self._moment(alert.stages.get("event_at"), now)
+        if climbs and self._reach.limits:
+            line = line_of(self.registry, alert.place.grid, moment)
+            moment = replace(moment, barred=self._reach.barred(alert.level, line))
         key = (target, alert.place.grid, told, moment)
         if key not in self._routes:
             self._routes[key] = aim(self.registry, self.roster, target, alert.place.grid, told=told, moment=moment)

@@ -30,7 +30,7 @@ def told(alert: Alert, event: Told, now: datetime) -> Outcome:
     )
     about: dict[str, Any] = {"reason": event.reason, "step": event.step}
     if not event.told:
-        entry = Entry(alert.id, now, "not_told", why=Why.NOBODY, detail=MappingProxyType(about))
+        entry = Entry(alert.id, now, "not_told", why=event.why or Why.NOBODY, detail=MappingProxyType(about))
         return Outcome(_passing(alert, event), (*skipped, entry, *ended(alert, event.reason, event.step, now)))
     about |= {"grid": event.grid, "told": event.told}
     entry = Entry(alert.id, now, "told", why=event.why or event.reason, detail=MappingProxyType(about))

@@ -126,7 +126,7 @@ def signal_of(
         order_key(order.platform, order.number),
         kind, level, Origin.HOTLINE, call.ident, rule,
         call.observed_at, call.received_at, call.received_at, call.place, active=active,
-        text="hotline_order", marks=call.marks & ~Mark.LATE,
+        text=order.category, marks=call.marks & ~Mark.LATE,
         evidence={"word": word, "channel": call.channel, "address": call.address, _KEY: plain(order)},
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ import { deskParts, drawDesk } from "./case-desk.js";
 import { hushed } from "./clocks.js";
 import { h, keyed, still } from "./dom.js";
 import { icon, shape } from "./icons.js";
+import { orders } from "./orders.js";
 import { chip, countdown, place, raised } from "./queue.js";
 import { drawReports } from "./reported.js";
 import { at, lasting, stateWord, t, word } from "./say.js";
@@ -40,6 +41,7 @@ export function drawCase(pane, whole, on) {
   drawSending(parts, whole, (to) => unfold("dispatch", alert, on, { to }));
   drawDesk(parts, whole, on);
   drawReports(parts.reports, whole);
+  still(parts.orders, [alert.orders, alert.area, alert.members], () => orders(alert));
   still(parts.owed, [alert.owed, alert.may], () => callers(alert, (call, content) => say("call-back", on, { call, content })));
   still(parts.evidence, [alert.origins, alert.text, alert.count, alert.value, alert.subjects, alert.placed_by, alert.rules, alert.policy], () => evidence(alert));
   still(parts.ladder, [whole.ladder, whole.notices], () => ladder(whole));
@@ -54,7 +56,7 @@ export function drawCase(pane, whole, on) {
 function skeleton(pane, whole, on) {
   const note = h("input.note", { maxlength: 2000, placeholder: t("note.placeholder"), "aria-label": t("note.placeholder"), autocomplete: "off" });
   parts = {
-    head: h("header.case-head"), steps: h("ol.steps"), buttons: h("div.buttons"), asking: h("div"), owed: h("div"), reports: h("section.reported"), note,
+    head: h("header.case-head"), steps: h("ol.steps"), buttons: h("div.buttons"), asking: h("div"), owed: h("div"), orders: h("div"), reports: h("section.reported"), note,
     evidence: h("div.evidence"), ladder: h("ol.ladder"), timeline: h("ol.timeline"), may: "", ...deskParts(), ...sendingParts(),
   };
   note.addEventListener("keydown", (event) => {
@@ -66,7 +68,7 @@ function skeleton(pane, whole, on) {
     parts.head,
     h("section", { "aria-label": t("section.steps") }, parts.steps), parts.scene,
     h("section.acting", {}, h("div.verbs", {}, parts.buttons, parts.further), parts.asking, parts.sending, h("div.noting", {}, note, h("button", { type: "button", onclick: () => say("note", on) }, t("act.note")))),
-    parts.clocks, parts.whistle, parts.reports, parts.owed,
+    parts.clocks, parts.whistle, parts.reports, parts.orders, parts.owed,
     h("div.columns", {},
       h("section", {}, h("h3", {}, t("section.evidence")), parts.evidence),
       h("section", {}, h("h3", {}, t("section.ladder")), parts.ladder)),
@@ -216,6 +218,10 @@ function told(entry, names) {
   if (detail.score && entry.what === "rated") said.push(t("score", { n: detail.score }));
   if (detail.taken_by) said.push(names[detail.taken_by] ?? detail.taken_by);
   if (detail.clock) said.push(word("clock", detail.clock));
+  if (entry.what === "order_report") said.push(detail.order, t("written." + detail.report));
+  if (entry.what === "order_moved") said.push(detail.order, detail.unit, detail.state);
+  if (entry.what === "in_area") said.push(detail.area);
+  if (entry.what === "member") said.push(detail.case);
   if (detail.silent_s) said.push(t("silent", { time: lasting(detail.silent_s) }));
   if (detail.company) said.push(t("company"));
   if (entry.what === "triaged") said.push(t("triage.score", { n: detail.score }), ...(detail.said?.[document.documentElement.lang] ?? []));

@@ -35,6 +35,8 @@ const LINES = {
   garbage: "M5 7h14M9.5 7V4.5h5V7M7 7l1 13h8l1-13M10.5 10.5v6M13.5 10.5v6",
   noise: "M4 9.5v5h3.5L12 19V5L7.5 9.5zM15 9a4 4 0 0 1 0 6M17.5 6.5a8 8 0 0 1 0 11",
   building: "M5 21V8l7-4v17M12 10h7v11M3 21h18M8 10v.01M8 13.5v.01M8 17v.01M15.5 13.5v.01M15.5 17v.01",
+  hot_issue: "M4 5h16v11H9l-5 4zM8 9h8M8 12h5",
+  request: "M6 3.5h9l3 3v14H6zM9 10h6M9 13.5h6M9 17h4",
   matter: "M6 3.5h9l3 3v14H6zM9.5 13h.01M12 13h.01M14.5 13h.01",
   other: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 12v.01",
   back: "M14.5 5 8 12l6.5 7",
