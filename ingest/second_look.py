@@ -19,7 +19,7 @@ from ingest.dialects.catalogue import Stream
 from ingest.dialects.claims import Dialect, Reason, Unreadable
 from ingest.dialects.native import mask
 from ingest.dialects.observation import Decoding, Entry, Message
-from ingest.events import Call, Decoded, Lapse, Mark, Presence, Reading, Rejected, Sighting, digest
+from ingest.events import Call, Decoded, Lapse, Mark, Presence, Reading, Rejected, Report, Sighting, digest
 from ingest.gateway import RAW_KEPT, Gateway, carries_call
 
 _TOPIC_KEPT: Final = 1024
@@ -36,7 +36,7 @@ _HEX: Final = 512  # bytes that are shown as hex
 _LINE: Final = 32
 
 MakeGateway = Callable[[tuple[Dialect, ...], Stream], Gateway]
-_Dated = TypeVar("_Dated", bound=Reading | Sighting | Call | Presence)
+_Dated = TypeVar("_Dated", bound=Reading | Sighting | Call | Report | Presence)
 
 
 class Fate(StrEnum):
@@ -268,7 +268,7 @@ def _why(rejected: Rejected) -> str:
     return said if said.startswith(f"{rejected.reason}: ") else f"{rejected.reason}: {said}"
 
 
-def _dated(decoded: Decoded) -> list[Sighting | Call | Presence]:
+def _dated(decoded: Decoded) -> list[Sighting | Call | Report | Presence]:
     return [one for one in decoded.events if not isinstance(one, Rejected | Lapse)]
 
 

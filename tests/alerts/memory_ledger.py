@@ -149,7 +149,10 @@ class MemoryLedger:
         self._roster = roster or Roster()
         self._leases: dict[str, datetime] = {}
         self._unknown: list[UnknownDevice] = []
-        self.reports = MemoryReports(lambda key: self.tables.held.get(key), self.alert)
+        self.reports = MemoryReports(self._held, self.alert)
+
+    def _held(self, key: str) -> str | None:
+        return self.tables.held.get(key)
 
     @contextmanager
     def transaction(self) -> Iterator[MemoryTransaction]:
@@ -336,4 +339,5 @@ def _fits(alert: Alert, wanted: Filter) -> bool:
         and (not wanted.subject or wanted.subject in {*alert.subjects, *(o.number for o in alert.work.orders)})
         and (not wanted.open_only or not alert.handling.over)
         and (wanted.since is None or alert.stages["raised_at"] >= wanted.since)
+        and (wanted.seen is None or any(alert.level in levels and alert.place.grid in grids for levels, grids in wanted.seen))
     )

@@ -44,7 +44,9 @@ class MemoryReports:
         return sum(f.source == source and f.report.received_at >= since for f in self._filed.values())
 
     def last(self, reporter: str, limit: int = 10) -> list[Filed]:
-        own = sorted((f for f in self._filed.values() if f.report.reporter == reporter and f.logged), key=lambda f: f.id)
+        own = sorted(
+            (f for f in self._filed.values() if f.report.reporter == reporter and f.logged), key=lambda f: f.id
+        )
         return sorted(own, key=lambda f: f.report.received_at, reverse=True)[:limit]
 
     def case_of(self, filed: Filed) -> Alert | None:
