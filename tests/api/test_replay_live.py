@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from api.command.verbs import app
 from api.replay.mapping import GRID
 
 WITHIN = 120.0
@@ -40,8 +42,10 @@ def test_a_recorded_fire_rings_once_in_its_own_time(fire):
     assert 20 <= alert["event_s"] <= alert["raised_s"] <= 60
     assert alert["event_at"].startswith("2020-01-01T00:00:2")
     first = alert["notices"][0]
-    assert (first["role"], first["reason"], first["state"]) == ("grid_leader", "first", "sent")
+    assert (first["role"], first["reason"]) == ("grid_leader", "first")
     assert first["at_s"] >= alert["raised_s"]
+    # on a slow machine it is worse before the first notice has left, which is called back then
+    assert "sent" in {n["state"] for n in alert["notices"] if n["role"] == "grid_leader"}
     assert "skipped Ion1A" in done.stderr
     assert "may be missing" not in done.stderr
 
@@ -55,6 +59,6 @@ def test_a_recorded_fire_rings_once_in_its_own_time(fire):
     ],
 )
 def test_a_call_that_is_wrong_says_so_and_starts_nothing(fire, sentence, name, arguments, code, said):
-    done = replay(fire.with_name(name), "--headless", *arguments)
-    assert (done.returncode, done.stdout) == (code, ""), sentence
+    done = CliRunner().invoke(app, ["replay", str(fire.with_name(name)), "--headless", *arguments])
+    assert (done.exit_code, done.stdout) == (code, ""), sentence
     assert said in done.stderr.replace("\n", " ")
