@@ -191,6 +191,7 @@ class Conductor:
         return Teller(
             self._registry(), self._roster(), self._words, self._channels, self._language,
             now=now, unreachable=lambda: tx.unreachable(now - UNREACHED), hours=self._policies.quiet.hours,
+            reach=self._policies.reach,
             platforms=self._platforms, link=self._link,
         )  # fmt: skip
 

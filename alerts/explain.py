@@ -79,7 +79,9 @@ def chain(registry: Registry, roster: Roster, grid: str, moment: Moment, steps: 
     return tuple(rungs)
 
 
-def sentences(seen: Explained, rungs: Sequence[Rung], words: Words, language: str) -> list[str]:
+def sentences(
+    seen: Explained, rungs: Sequence[Rung], words: Words, language: str, barred: Sequence[tuple[Grid, Why]] = ()
+) -> list[str]:
     """The explanation in words, one sentence a line."""
 
     def say(key: str, **values: object) -> str:
@@ -105,6 +107,7 @@ def sentences(seen: Explained, rungs: Sequence[Rung], words: Words, language: st
         rest = (s for s in seen.found.skipped[len(seen.levels) :] if s.why is not Why.UNPLACED)
         said += [say("skipped", what=s.what, why=why(s.why)) for s in rest]
         said.append(say("caught", people=_names(seen.found, say("join")), grid=seen.found.grid))
+    said += [say("barred", name=grid.name, code=grid.code, why=why(code)) for grid, code in barred]
     for rung in rungs:
         people = _names(rung.found, say("join")) or say("nobody")
         said.append(

@@ -67,6 +67,8 @@ class Why(StrEnum):
     FLAPPING = "flapping"
     GATHERING = "gathering"
     DRILL = "drill"  # a named drill that two people approved
+    MAX_LEVELS = "max_levels"  # so far up a case of this severity does not climb
+    MIN_SEVERITY = "min_severity"  # that level only hears of worse
     GROUPED = "grouped"  # waits to be told with its group
     BUDGET = "budget"  # the receiver has been sent as much as the policy allows
     COLLAPSED = "collapsed"  # the same is waiting to be said already

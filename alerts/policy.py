@@ -21,6 +21,7 @@ from alerts.alert import Step
 from alerts.clock_policy import ClockPolicy, ClockTable
 from alerts.dispatch_policy import SHIPPED as DISPATCH
 from alerts.dispatch_policy import DispatchRules, DispatchTable
+from alerts.propagation import PropagationTable, Reach
 from alerts.quiet.policy import QuietTable
 from alerts.quiet.verdict import QuietPolicy
 from alerts.reminding import SHIPPED as INSTRUCTIONS
@@ -119,6 +120,7 @@ class Policies:
     whistle: WhistlePolicy = WHISTLES
     dispatch: DispatchRules = DISPATCH
     triage: TriagePolicy = TRIAGE
+    reach: Reach = field(default_factory=Reach)
 
     def policy(self, kind: str) -> Policy:
         """The policy of a kind; a kind that the file does not name gets the default one. The canary's is built in."""
@@ -234,6 +236,7 @@ class _File(_Table):
     quiet: QuietTable = QuietTable()
     instructions: InstructionsTable = InstructionsTable()
     whistle: WhistleTable = WhistleTable()
+    propagation: PropagationTable = PropagationTable()
     dispatch: DispatchTable = DispatchTable()
     triage: TriageTable = TriageTable()
 
@@ -266,7 +269,8 @@ class _File(_Table):
         default = self.policy("default", _Kind())
         whom = (self.dispatch.value(), self.triage.value())
         rest = (self.quiet.value(), self.instructions.value(), self.whistle.value(), *whom)
-        return Policies(self.version, MappingProxyType(kinds), default, MappingProxyType(targets), *rest)
+        known = (MappingProxyType(kinds), default, MappingProxyType(targets), *rest)
+        return Policies(self.version, *known, reach=self.propagation.value())
 
 
 def parse_policies(text: str, name: str = "policies.toml") -> Policies:

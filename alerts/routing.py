@@ -14,6 +14,7 @@ from typing import Final
 
 from alerts.commands import Skipped
 from alerts.outcome import Why
+from alerts.propagation import Barred
 from alerts.roster import Person, Roster, Standing, Turn
 from ingest.registry import Grid, Registry
 
@@ -31,12 +32,13 @@ class Moment:
     """When is routed, and for what. Without `now` everybody counts as on duty and every grid as in force.
 
     The levels are those in force at `event_at` (the grid in which it happened), the people those of `now`. Nobody in `unreachable` (ids)
-    is told while somebody else can be.
+    is told while somebody else can be. A step that climbs passes over the levels in `barred`.
     """
 
     now: datetime | None = None
     event_at: datetime | None = None
     unreachable: frozenset[str] = frozenset()
+    barred: Barred = ()
 
 
 ANY: Final = Moment()
@@ -98,11 +100,17 @@ def route(registry: Registry, roster: Roster, grid: str, *, above: str = "", mom
     if not line:
         return _caught(registry, roster, [Skipped(Why.UNPLACED, above or grid)], moment)
     skipped: list[Skipped] = []
+    barred = dict(moment.barred) if above else {}
     for level in line[1:] if above else line:
+        if level.code in barred:
+            skipped.append(Skipped(barred[level.code], level.code))
+            continue
         seen = look(registry, roster, level.code, moment)
         if seen.why is None:
             return Route(seen.people, level.code, (*skipped, *_unreached(seen)))
         skipped.append(Skipped(seen.why, level.code))
+    if any(s.what in barred for s in skipped):
+        return Route(skipped=tuple(skipped))  # nobody above hears of it
     if above and (people := look(registry, roster, above, moment).people):
         return Route(people, above, (*skipped, Skipped(Why.TOP, above)))
     return _caught(registry, roster, skipped, moment)
@@ -158,7 +166,11 @@ def with_role(
     line = [g.code for g in line_of(registry, grid, moment)]
     called = CALLED.get(role, frozenset({role}))
     skipped: list[Skipped] = []
+    barred = dict(moment.barred)
     for code in [*(c for c in line if c in reached), *(c for c in line if c not in reached)]:
+        if code in barred:
+            skipped.append(Skipped(barred[code], code))
+            continue
         seats = [turn for turn in turns_of(roster, code, moment) if turn.seat.role in called]
         there = tuple(turn.person for turn in seats if turn.on_duty)
         people = tuple(p for p in there if p.id not in moment.unreachable)
@@ -166,6 +178,8 @@ def with_role(
             return Route(people, code, tuple(skipped))
         if seats:
             skipped.append(Skipped(Why.UNREACHABLE if there else Why.OFF_DUTY, code))
+    if any(s.what in barred for s in skipped):
+        return Route(skipped=tuple(skipped))
     return _caught(registry, roster, [*skipped, Skipped(Why.NO_ROLE, role)], moment)
 
 

@@ -167,9 +167,7 @@ class Teller:
         """One notice to everybody who was told since the bell was last opened or before, that it is over."""
         if alert.kind == CANARY:
             return [], None  # nobody was told
-        told = {
-            n.person: n for n in known if n.reason not in AFTERWARDS and reached(n) and over.notice in {"", n.key}
-        }
+        told = {n.person: n for n in known if n.reason not in AFTERWARDS and reached(n) and over.notice in {"", n.key}}
         telling = Telling(Reason.RESOLVED, -1, episode(alert))
         notices: list[Notice] = []
         skipped: list[Skipped] = []
@@ -279,7 +277,10 @@ class Teller:
 
     def _held(self, person: Person, alert: Alert, telling: Telling, now: datetime) -> datetime | None:
         """Until when a notice waits because of somebody's quiet hours. What a person asks of a person never waits."""
-        asked = telling.reason in {Reason.INSTRUCTION, Reason.REASSIGNED, Reason.WHISTLE, Reason.CHECK_IN} or alert.kind == CANARY
+        asked = (
+            telling.reason in {Reason.INSTRUCTION, Reason.REASSIGNED, Reason.WHISTLE, Reason.CHECK_IN}
+            or alert.kind == CANARY
+        )
         return None if asked else self._hours.held_until(person.id, alert.level, now)
 
     def _text(self, language: str, channel: str, telling: Telling, alert: Alert, place: str) -> str:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from alerts.alert import Step
 from alerts.explain import Explained, Rung, chain, explain, sentences, standing
+from alerts.propagation import Reach
 from alerts.roster import Person, Roster
-from alerts.routing import Moment
+from alerts.routing import Moment, line_of
 from alerts.words import Words
 from ingest.coordinates import Datum, to_wgs84
 from ingest.events import InvalidEvent, Point
 from ingest.places import Placing
 from ingest.registry import Registry
+from streams.signal import Level
 
 Settle = Callable[[Point, datetime], Placing | None]
 
@@ -28,6 +30,8 @@ class Question:
     grid: str = ""
     point: Point | None = None
     steps: tuple[Step, ...] = ()
+    level: Level = Level.RED
+    reach: Reach = field(default_factory=Reach)
 
 
 def point_of(text: str) -> Point:
@@ -49,7 +53,10 @@ def answered(
         placing = settle(question.point, moment.event_at)
         grid = placing.place.grid if placing else ""
     seen = explain(registry, roster, grid, moment, placing)
-    rungs = chain(registry, roster, grid, moment, question.steps)
+    line = line_of(registry, grid, moment)
+    barred = dict(question.reach.barred(question.level, line))
+    rungs = chain(registry, roster, grid, replace(moment, barred=tuple(barred.items())), question.steps)
+    unheard = [(one, barred[one.code]) for one in line if one.code in barred]
     return {
         "at": moment.now,
         "grid": grid,
@@ -60,7 +67,8 @@ def answered(
         "caught": seen.caught,
         "skipped": [{"what": s.what, "why": s.why} for s in seen.found.skipped],
         "steps": [_step(rung) for rung in rungs],
-        "text": sentences(seen, rungs, words, language),
+        "barred": [{"code": one.code, "level": one.level.value, "why": why} for one, why in unheard],
+        "text": sentences(seen, rungs, words, language, unheard),
     }
 
 

@@ -124,6 +124,7 @@ class Filter:
     subject: str = ""
     open_only: bool = False
     since: datetime | None = None
+    seen: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] | None = None  # levels and grids that go together; any of them
 
 
 @dataclass(frozen=True, slots=True)

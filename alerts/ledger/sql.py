@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_, update
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, false, func, literal, or_, select, tuple_, update
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
-from alerts.duty import Duty
 from alerts.bundles import Lane
+from alerts.duty import Duty
 from alerts.ledger import bundles, canaries, given, orders, place, tables, unknown, whistle
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.engine import Database, plain_errors
@@ -278,7 +278,15 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
         found.append(canaries.NO_ALERT)
     if wanted.since is not None:
         found.append(_A.raised_at >= wanted.since)
+    if wanted.seen is not None:
+        found.append(or_(false(), *(_seen(n, *some) for n, some in enumerate(wanted.seen))))
     return found
+
+
+def _seen(number: int, levels: tuple[str, ...], grids: tuple[str, ...]) -> ColumnElement[bool]:
+    """Cases of some levels in some grids. The codes stand in the statement: a county has more than it may have parameters."""
+    codes: BindParameter[str] = bindparam(f"seen_{number}", grids, expanding=True, literal_execute=True)
+    return and_(_A.rank.in_([Level(level).rank for level in levels]), _A.grid.in_(codes))
 
 
 def _cursor(row: Any) -> str:

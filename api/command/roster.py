@@ -60,14 +60,15 @@ def explain(
     except InvalidEvent as error:
         _leave(str(error), CANNOT)
     settings = settings_or_exit(config)
-    steps = load_policies(settings.notify.policies).policy(kind).chain(level) if kind else ()
+    policies = load_policies(settings.notify.policies)
+    steps = policies.policy(kind).chain(level) if kind else ()
     with _ledger(settings) as ledger:
         now = wanted or _now(ledger, settings)
         registry, roster = ledger.registry(), ledger.roster()
         moment = Moment(now, now, ledger.unreachable(now - UNREACHED))
     if grid and not registry.line(grid):
         _leave(f"there is no grid {grid!r}: see the codes in `tocsin import`'s files", NO)
-    question = Question(moment, grid, point, steps)
+    question = Question(moment, grid, point, steps, level, policies.reach)
     words, settle = load_words(), _settle(registry)
     told = {tongue: answered(question, registry, roster, settle, words, tongue) for tongue in LANGUAGES}
     if as_json:

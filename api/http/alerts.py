@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -10,6 +11,7 @@ from typing_extensions import TypedDict
 
 from alerts.alert import Alert, Handling
 from alerts.ledger.port import Filter, Ledger
+from alerts.policy import Policies
 from api.http import rows
 from api.http.commands import Said, Verb, command_of, obey
 from api.http.desk import TheDesk, answer
@@ -89,6 +91,7 @@ class AlertQuery(BaseModel):
     subject: str = Field("", description="Device, camera or call")
     open: bool = Field(False, description="Only cases that are not over")
     since: AwareDatetime | None = Field(None, description="Raised at or after (ISO 8601 with offset)")
+    seen_from: str = Field("", max_length=24, description="A level's code: cases at and below it that reach it")
     limit: int = Field(50, ge=1, le=500)
     cursor: str = Field("", description="From the page before")
     shown: bool = Field(False, description="A person is looking: alerts nobody has seen get their shown_at")
@@ -127,7 +130,11 @@ def list_alerts(request: Request, desk: TheDesk, query: Annotated[AlertQuery, Qu
     """One page, and the cursor of the next (empty at the end)."""
     seq = desk.ledger.last_seq()
     try:
-        page = desk.ledger.page(query.filter(), limit=query.limit, cursor=query.cursor)
+        wanted = query.filter()
+        if query.seen_from:
+            policies: Policies = request.app.state.policies
+            wanted = replace(wanted, seen=policies.reach.seen_from(query.seen_from, desk.registry()))
+        page = desk.ledger.page(wanted, limit=query.limit, cursor=query.cursor)
     except ValueError as error:
         raise Problem("bad_request", why=str(error)) from error
     if query.shown:

@@ -42,7 +42,7 @@ def route(
         raise Problem("bad_request", why=str(error)) from error
     policies: Policies = request.app.state.policies
     steps = policies.policy(kind).chain(level) if kind else ()
-    question = Question(_moment(desk, now), grid, point, steps)
+    question = Question(_moment(desk, now), grid, point, steps, level, policies.reach)
     registry, roster = desk.registry(), desk.roster()
 
     def settled(wanted: Point, when: datetime) -> Placing | None:
