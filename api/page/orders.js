@@ -29,3 +29,9 @@ function one(order) {
     ...(stands ? [h("small", {}, stands)] : []),
     h("small", {}, told ? t("order.told", { told }) : t("order.untold")));
 }
+
+/** What a platform is told, in words. */
+export function written(text) {
+  const said = JSON.parse(text);
+  return [said.order_no, t("written." + said.report), said.text].filter(Boolean).join(" ");
+}
