@@ -20,6 +20,7 @@ from streams.signal import Level
 
 SHIPPED: Final = Path(__file__).with_name("rules.toml")
 EVERY: Final = "*"
+ALARMS: Final = "*_alarm"
 
 Seconds = Annotated[float, Field(ge=0, le=7 * 86400)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
@@ -45,10 +46,12 @@ class Rule(Section):
 
     id: Name
     kind: Name = Field(title="What the signal is about: fire, gas, flood, tilt, sos, temperature, deviation …")
-    metrics: tuple[str, ...] = Field(min_length=1, title='Metric names, or "*" for every metric no other rule names')
+    metrics: tuple[str, ...] = Field(
+        min_length=1, title='Metric names; "*" is every metric that no other rule names, "*_alarm" every such alarm'
+    )
     device_kinds: tuple[str, ...] = Field((), title="Only devices of these kinds; empty is every kind")
     except_kinds: tuple[str, ...] = Field((), title="Devices of these kinds are passed over")
-    except_metrics: tuple[str, ...] = Field((), title='Metrics that "*" does not mean')
+    except_metrics: tuple[str, ...] = Field((), title='Metrics that "*" and "*_alarm" do not mean')
     believable: tuple[float, float] | None = Field(
         None, title="Values outside are a broken sensor's and are passed over"
     )
@@ -210,8 +213,24 @@ class Rules(Section):
 
     @cached_property
     def named_metrics(self) -> frozenset[str]:
-        """The metrics that some rule names: `"*"` means all others."""
-        return frozenset(m for r in self.rule for m in r.metrics if m != EVERY)
+        """The metrics that some rule names: `"*"` and `"*_alarm"` mean others."""
+        return frozenset(m for r in self.rule for m in r.metrics if m not in {EVERY, ALARMS})
+
+    def mean(self, rule: Rule, metric: str) -> bool:
+        """Whether a rule watches a metric.
+
+        An alarm may carry its source's own name behind its class, `fire_alarm:Hall.FireAlarm`: rules for the class mean it.
+        """
+        family = metric.partition(":")[0]
+        alarm = family.endswith("_alarm")
+        names = {metric, family} if alarm else {metric}
+        if not names.isdisjoint(rule.metrics):
+            return True
+        if not names.isdisjoint(self.named_metrics) or not names.isdisjoint(rule.except_metrics):
+            return False
+        if alarm and any(ALARMS in one.metrics and names.isdisjoint(one.except_metrics) for one in self.rule):
+            return ALARMS in rule.metrics
+        return EVERY in rule.metrics
 
 
 def parse_rules(text: str, source: str = "rules") -> Rules:

@@ -10,6 +10,8 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from ingest.events import digest
+
 # The classes, in the order in which they are looked for: the first that a name speaks of is its class.
 _CLASSES: Final[tuple[tuple[str, frozenset[str], tuple[str, ...]], ...]] = (
     ("sos_alarm", frozenset({"sos", "panic", "emergency"}), ("求助", "求救")),
@@ -31,6 +33,11 @@ _CHINESE_OTHERWISE: Final = re.compile(r"测试|试验|自检|使能|复位|消�
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
+_KNOWN: Final = frozenset(known for known, _, _ in _CLASSES)
+_UNCLASSED: Final = "device_alarm"
+_METRIC_LENGTH: Final = 64
+
+
 @lru_cache(maxsize=4096)
 def alarm_class(name: str) -> str | None:
     """`fire_alarm` for `Hall/fire/alarm`, `FireAlarm` or 烟雾报警; the name itself for an alarm of no known class; None for no alarm."""
@@ -47,3 +54,18 @@ def alarm_class(name: str) -> str | None:
         if these.intersection(words) or any(sign in name for sign in signs):
             return known
     return name
+
+
+@lru_cache(maxsize=4096)
+def alarm_metric(name: str) -> str:
+    """The metric of an alarm under its source's own name: the class, a colon and the name, as in `fire_alarm:Hall.FireAlarm`.
+
+    Rules that name the class mean it too (docs/rules.md), and two alarms of one class on one device do not end each other. What has no
+    known class is a `device_alarm`. A long name is cut, and told from others by what it was.
+    """
+    found = alarm_class(name)
+    front = found if found in _KNOWN else _UNCLASSED
+    if front == name:
+        return name
+    room = _METRIC_LENGTH - len(front) - 1
+    return f"{front}:{name}" if len(name) <= room else f"{front}:{name[: room - 9]}~{digest(name)[:8]}"

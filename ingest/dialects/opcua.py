@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from ingest.dialects.alarm_names import alarm_class
+from ingest.dialects.alarm_names import alarm_class, alarm_metric
 from ingest.dialects.claims import Reason, Unreadable
 from ingest.dialects.observation import (
     MOST,
@@ -171,12 +171,12 @@ class OpcUa:
             attributes: dict[str, Attribute] = {**about, **(one.attributes or {})}
             rings = alarm_class(name) if isinstance(one.value, bool) else None
             if rings is not None:
-                attributes["alarm_class"] = rings
+                attributes |= {"alarm_class": rings, "name": name}
             kind = self._rings(device, name, one, snapshot=snapshot) if rings is not None else _kind(one)
             yield Observation(
                 kind,
                 device,
-                name,
+                alarm_metric(name) if rings is not None else name,
                 one.value,
                 gateway=origin.publisher,
                 device_at=one.source_at,

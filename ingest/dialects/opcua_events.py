@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from ingest.dialects.alarm_names import alarm_class
+from ingest.dialects.alarm_names import alarm_class, alarm_metric
 from ingest.dialects.claims import Reason, Unreadable
 from ingest.dialects.observation import Attribute, Kind, Observation, Value
 from ingest.dialects.opcua_values import plain, status, when
@@ -52,6 +52,10 @@ def event(payload: object, device: str, gateway: str, server_at: datetime | None
     rings = alarm_class(metric)
     if rings is not None and kind is not Kind.NOTICE:
         about["alarm_class"] = rings
+    if kind in {Kind.ALARM, Kind.CLEAR} or (
+        kind is Kind.STATE and not _quiet(about)
+    ):  # who is kept quiet rings by no name
+        about["name"], metric = metric, alarm_metric(metric)
     ident = about.get("event_id")
     return Observation(
         kind,
@@ -73,11 +77,15 @@ def _judge(about: Mapping[str, Attribute], *, pending: bool) -> tuple[Kind, Valu
     if not isinstance(active, bool):
         message = about.get("message")
         return (Kind.STATE if pending else Kind.NOTICE), message if isinstance(message, str) else None
-    shelved = about.get("shelving_state_current_state_id", about.get("shelving_state_current_state"))
-    quiet = any(about.get(field) is value for field, value in _QUIET) or _SHELVED.fullmatch(str(shelved)) is not None
-    if pending or quiet:
+    if pending or _quiet(about):
         return Kind.STATE, active
     return (Kind.ALARM if active else Kind.CLEAR), active
+
+
+def _quiet(about: Mapping[str, Attribute]) -> bool:
+    """Whether somebody suppressed, shelved or disabled the condition."""
+    shelved = about.get("shelving_state_current_state_id", about.get("shelving_state_current_state"))
+    return any(about.get(field) is value for field, value in _QUIET) or _SHELVED.fullmatch(str(shelved)) is not None
 
 
 def payload_time(payload: Mapping[str, Any], name: str) -> object:

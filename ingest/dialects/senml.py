@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import cbor2
 
-from ingest.dialects.alarm_names import alarm_class
+from ingest.dialects.alarm_names import alarm_class, alarm_metric
 from ingest.dialects.claims import DEEPEST, Reason, TimeForm, Unreadable, instant, read_json
 from ingest.dialects.observation import (
     MOST,
@@ -233,7 +233,8 @@ def _observations(record: Resolved, now: datetime, warnings: tuple[str, ...]) ->
     found: list[Observation] = []
     if isinstance(record.value, bool) and (alarm := alarm_class(record.metric)):
         kind = Kind.ALARM if record.value else Kind.CLEAR
-        seen = replace(seen, kind=kind, metric=alarm, attributes={**attributes, "name": record.metric})
+        metric = alarm if alarm != record.metric else alarm_metric(alarm)
+        seen = replace(seen, kind=kind, metric=metric, attributes={**attributes, "name": record.metric})
     if record.value is not None:
         found.append(seen)
     if record.total is not None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from ingest.dialects import sparkplug_b_pb2
-from ingest.dialects.alarm_names import alarm_class
+from ingest.dialects.alarm_names import alarm_class, alarm_metric
 from ingest.dialects.claims import Reason, Unreadable
 from ingest.dialects.observation import Attribute, Kind, Observation, Quality, Value
 from ingest.dialects.sparkplug_values import BOOLEAN, DATETIME, DOUBLE, FLOAT, Cell, device_time, moment, real, scalar
@@ -75,6 +75,8 @@ def define(metrics: list[Any]) -> tuple[dict[str, Definition], dict[int, str], t
             warnings.append("bad_name")
             continue
         alarm = (alarm_class(name) or "") if metric.datatype == BOOLEAN else ""
+        if alarm == name:  # of no class that we know
+            alarm = alarm_metric(name)
         names[name] = Definition(name, metric.datatype, _unit(metric), alarm)
         if metric.HasField("alias"):
             if aliases.get(metric.alias, name) != name:
@@ -83,9 +85,9 @@ def define(metrics: list[Any]) -> tuple[dict[str, Definition], dict[int, str], t
             aliases[metric.alias] = name
     alarms = [definition.alarm for definition in names.values() if definition.alarm]
     for name, definition in names.items():
-        # two alarms of one class on one device would clear each other: each keeps its own name
+        # two alarms of one class on one device would clear each other: each has its own name behind the class
         if definition.alarm and alarms.count(definition.alarm) > 1:
-            names[name] = Definition(name, definition.datatype, definition.unit, name)
+            names[name] = Definition(name, definition.datatype, definition.unit, alarm_metric(name))
     return names, aliases, tuple(dict.fromkeys(warnings))
 
 

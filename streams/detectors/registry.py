@@ -82,14 +82,9 @@ class Detectors:
     def _watching(self, metric: str) -> tuple[tuple[Rule, Watch], ...]:
         known = self._by_metric.get(metric)
         if known is None:
-            known = tuple(pair for pair in self._watches if self._means(pair[0], metric))
+            known = tuple(pair for pair in self._watches if self.rules.mean(pair[0], metric))
             self._by_metric[metric] = known
         return known
-
-    def _means(self, rule: Rule, metric: str) -> bool:
-        if EVERY in rule.metrics:
-            return metric not in self.rules.named_metrics and metric not in rule.except_metrics
-        return metric in rule.metrics
 
     def enrol(self, registry: Registry, now: datetime, townships: Callable[[str], bool] | None = None) -> list[Signal]:
         """Take note of who should speak: the registry's devices in townships of this partition (None: in all).

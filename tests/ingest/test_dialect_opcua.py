@@ -136,7 +136,11 @@ def test_a_delta_rings_and_a_key_frame_only_when_it_differs() -> None:
     bad = {"FireAlarm": {"Value": True, "StatusCode": 0x80000000}}
     assert kinds(Host(), frame(bad), frame(on)) == [Kind.STATE, Kind.ALARM], "a bad value does not ring"
     (alarm,) = take(network(frame(on))).observations
-    assert (alarm.metric, alarm.value, alarm.attributes) == ("FireAlarm", True, {"alarm_class": "fire_alarm"})
+    assert (alarm.metric, alarm.value, alarm.attributes) == (
+        "fire_alarm:FireAlarm",
+        True,
+        {"alarm_class": "fire_alarm", "name": "FireAlarm"},
+    )
 
 
 def test_keep_alive_metadata_and_status() -> None:
@@ -188,9 +192,8 @@ CONDITION = {
 )  # fmt: skip
 def test_a_condition_rings_by_its_active_state(why: str, change: dict[str, Any], kind: Kind) -> None:
     (seen,) = take(network(frame({**CONDITION, **change}, "ua-event"))).observations
-    assert (seen.kind, seen.device, seen.gateway, seen.metric) == (kind, "plc9/EastTank", "plc9", "Level High Alarm"), (
-        why
-    )
+    name = "device_alarm:Level High Alarm" if kind in {Kind.ALARM, Kind.CLEAR} else "Level High Alarm"
+    assert (seen.kind, seen.device, seen.gateway, seen.metric) == (kind, "plc9/EastTank", "plc9", name), why
     assert (seen.device_at, seen.server_at, seen.key) == (
         NOW - timedelta(seconds=2),
         STAMP,
@@ -408,3 +411,28 @@ def test_no_json_makes_a_fault(body: Any, packed: bool) -> None:
 def test_no_bytes_make_a_fault(tail: bytes, head: bytes) -> None:
     assert isinstance(ENTRY.fits(Message("", head + tail, NOW)), Fit)
     assert not take(head + tail).reason.startswith("fault")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "change", "metric"),
+    [
+        ("what somebody suppressed rings by no name", {"SuppressedState/Id": True}, "Hall Fire Alarm"),
+        ("nor what is shelved", {"SuppressedOrShelved": True}, "Hall Fire Alarm"),
+        ("an active one rings by its class", {}, "fire_alarm:Hall Fire Alarm"),
+    ],
+)
+def test_a_condition_s_class_stands_before_its_name(sentence: str, change: dict[str, Any], metric: str) -> None:
+    condition = {**CONDITION, "ConditionName": "Hall Fire Alarm", **change}
+    (seen,) = take(network(frame(condition, "ua-event"))).observations
+    assert (seen.metric, seen.attributes["alarm_class"]) == (metric, "fire_alarm"), sentence
+
+
+def test_a_long_name_does_not_cost_an_alarm_its_ring() -> None:
+    name = "Building 7, second floor, corridor to the east stairs, detector line 12 fire alarm"
+    (seen,) = take(network(frame({name: True}, "ua-deltaframe"))).observations
+    assert (seen.kind, seen.metric[:11], len(seen.metric), seen.attributes["name"]) == (
+        Kind.ALARM,
+        "fire_alarm:",
+        64,
+        name,
+    )

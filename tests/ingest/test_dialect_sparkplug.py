@@ -14,7 +14,7 @@ from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.dialects.alarm_names import alarm_class
+from ingest.dialects.alarm_names import alarm_class, alarm_metric
 from ingest.dialects.observation import Decoding, Fit, Kind, Message, Quality, Verdict, decode_safely
 from ingest.dialects.sparkplug import ENTRIES
 from ingest.dialects.sparkplug_metrics import Definition
@@ -127,7 +127,7 @@ def test_two_alarms_of_one_class_do_not_clear_each_other() -> None:
     host = Host().born()
     host.take(DBIRTH, payload(2, ALARM, {**ALARM, "name": "hall/fire/alarm", "alias": 9}))
     (alarm,) = host.take(DDATA, payload(3, {"alias": 9, "boolean_value": False})).observations
-    assert (alarm.kind, alarm.metric) == (Kind.CLEAR, "hall/fire/alarm")
+    assert (alarm.kind, alarm.metric) == (Kind.CLEAR, "fire_alarm:hall/fire/alarm")
 
 
 @pytest.mark.parametrize(
@@ -611,3 +611,30 @@ def test_no_bytes_make_a_fault(stream: list[tuple[str, bytes]]) -> None:
 )  # fmt: skip
 def test_a_name_says_whether_it_is_an_alarm(name: str, metric: str | None) -> None:
     assert alarm_class(name) == metric
+
+
+@pytest.mark.parametrize(
+    ("sentence", "name", "metric"),
+    [
+        ("the class before the name", "Hall/fire/alarm", "fire_alarm:Hall/fire/alarm"),
+        ("a name that is the class", "fire_alarm", "fire_alarm"),
+        ("no class that we know", "door/alarm", "device_alarm:door/alarm"),
+        ("no word of an alarm", "Level High", "device_alarm:Level High"),
+    ],
+)
+def test_an_alarm_under_its_own_name(sentence: str, name: str, metric: str) -> None:
+    assert alarm_metric(name) == metric, sentence
+
+
+def test_long_names_are_cut_and_stay_apart() -> None:
+    long = [alarm_metric("x" * 100 + f"{n}/fire/alarm") for n in range(3)]
+    assert len(set(long)) == 3
+    assert {len(name) for name in long} == {64}
+    assert all(name.startswith("fire_alarm:xxx") for name in long)
+
+
+def test_an_alarm_of_no_known_class_is_one_all_the_same() -> None:
+    host = Host().born()
+    host.take(DBIRTH, payload(2, {**ALARM, "name": "door/alarm"}))
+    (alarm,) = host.take(DDATA, payload(3, {"alias": ALARM["alias"], "boolean_value": True})).observations
+    assert (alarm.kind, alarm.metric, alarm.attributes["name"]) == (Kind.ALARM, "device_alarm:door/alarm", "door/alarm")

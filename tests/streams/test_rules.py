@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from ingest.events import Reading
+from ingest.frames import Frame
 from streams.calls import load_keywords
 from streams.detectors.registry import DETECTORS, Detectors
 from streams.rules import InvalidRules, RulesFile, load_rules, parse_rules
@@ -102,3 +105,40 @@ def test_a_changed_file_is_read_and_a_broken_one_leaves_the_old_rules(tmp_path: 
         file.changed()
     write(path, GOOD, 4_000)
     assert file.changed() == parse_rules(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "metric", "kind", "meant"),
+    [
+        ("a class by itself", "fire_alarm", "", {"fire_alarm"}),
+        ("a class before its source's own name", "fire_alarm:Hall.FireAlarm", "", {"fire_alarm"}),
+        ("a gas alarm so named", "gas_alarm:Kitchen/可燃气体报警", "", {"gas_said"}),
+        ("an alarm that no rule names", "cod_alarm", "", {"other_said"}),
+        ("an alarm of no class under its own name", "device_alarm:Level High", "", {"other_said"}),
+        ("what moves before a camera is no alarm", "motion_alarm", "", {"unusual"}),
+        ("an alarm of a smoke detector", "alarm", "smoke", {"smoke_alarm"}),
+        ("an alarm of a device of another kind", "alarm", "manhole", {"alarm_said"}),
+        ("an alarm of a device that nobody enrolled", "alarm", "", {"alarm_said"}),
+        ("a colon means nothing elsewhere", "temperature:2", "", {"unusual"}),
+        ("a number that no rule names", "flow", "", {"unusual"}),
+    ],
+)
+def test_which_of_the_shipped_rules_watch_a_metric(sentence: str, metric: str, kind: str, meant: set[str]) -> None:
+    rules = load_rules()
+    watching = {r.id for r in rules.rule if r.detector != "silence" and rules.mean(r, metric) and r.watches(kind)}
+    assert watching == meant, sentence
+
+
+def test_two_alarms_of_one_class_on_one_device_do_not_end_each_other() -> None:
+    at = datetime(2026, 3, 1, 8, tzinfo=UTC)
+    east, west = (f"fire_alarm:{side}.FireAlarm" for side in ("East", "West"))
+
+    def frame(*said: tuple[str, float, int]) -> Frame:
+        return Frame.of(
+            [Reading("plc/1", m, v, at + timedelta(seconds=s), at + timedelta(seconds=s)) for m, v, s in said]
+        )
+
+    signals = Detectors(load_rules()).update(frame((east, 1.0, 0), (west, 1.0, 1), (west, 0.0, 2)))
+    assert [(s.rule, s.active) for s in signals] == [("fire_alarm", True), ("fire_alarm", True), ("fire_alarm", False)]
+    first, second, end = (signal.key for signal in signals)
+    assert end == second != first
