@@ -145,7 +145,7 @@ function evidence(alert) {
   return [
     h("ul.senses", {}, ...["sensor", "camera", "hotline", "patrol", "resident", "system"].filter((o) => o !== "system" || alert.origins.includes(o)).map((origin) =>
       h("li" + (alert.origins.includes(origin) ? ".on" : ""), {}, icon(origin), word("origin", origin)))),
-    alert.text ? h("p", {}, alert.text) : null,
+    alert.text ? h("p", {}, word("text", alert.text)) : null,
     h("p.quiet", {}, [alert.count > 1 ? t("count", { n: alert.count }) : "", alert.value === null ? "" : t("value", { value: Math.round(alert.value * 1000) / 1000 })].filter(Boolean).join(" · ")),
     h("p.codes", {}, ...alert.subjects.slice(0, 12).map((subject) => h("code", {}, subject))),
     h("p.quiet", {}, [t("placed." + alert.placed_by), alert.rules.join(", "), alert.policy ? t("policy", { policy: alert.policy }) : ""].filter(Boolean).join(" · ")),

@@ -855,6 +855,7 @@ export const EN = {
   "role.fire_rescue": "Fire and rescue",
   "role.city_management": "City management",
   "role.market_supervision": "Market supervision",
+  "text.hotline_call": "A call to the hotline",
   "ago.now": "now",
   "unit.s": "{n}s",
   "unit.min": "{n}m",

@@ -855,6 +855,7 @@ export const ZH = {
   "role.fire_rescue": "消防救援",
   "role.city_management": "城管执法",
   "role.market_supervision": "市场监管",
+  "text.hotline_call": "市民热线来电",
   "ago.now": "刚刚",
   "unit.s": "{n}秒",
   "unit.min": "{n}分",

@@ -14,6 +14,7 @@ from api.http.clock_rows import clock_rows
 from ingest.events import Place
 from streams.signal import Level, Origin, Signal, signal_key
 from tests.api.browser import Browser, Page
+from tests.api.contrast import faint
 from tests.api.served import Served
 
 pytestmark = pytest.mark.server
@@ -26,8 +27,8 @@ def opened(browser: Browser, desk: Served) -> Iterator[Opened]:
     """Open the desk at a case; afterwards nothing may have gone wrong in it, and nothing may have been asked of another host."""
     pages: list[Page] = []
 
-    def open_at(alert: Alert | None = None, *, language: str = "zh", size: tuple[int, int] = (1600, 1000)) -> Page:
-        page = browser.open(f"{desk.http.base_url}/?lang={language}#{alert.id if alert else ''}", size=size)
+    def open_at(alert: Alert | None = None, *, language: str = "zh", shade: str = "light") -> Page:
+        page = browser.open(f"{desk.http.base_url}/?lang={language}&shade={shade}#{alert.id if alert else ''}")
         pages.append(page)
         if alert is not None:
             page.until("document.querySelector('#case .title') && document.querySelector('#map svg')")
@@ -319,6 +320,19 @@ def nameless(page: Page) -> list[str]:
         and node.get("role", {}).get("value") in roles
         and not node.get("name", {}).get("value")
     ]
+
+
+@pytest.mark.parametrize("shade", ["light", "dark"])
+def test_everything_can_be_read_by_day_and_by_night(shade: str, desk: Served, opened: Opened) -> None:
+    for kind, level in (("fire", Level.RED), ("gas", Level.ORANGE), ("battery", Level.BLUE)):
+        desk.signal(kind, subject=kind, level=level)
+    case = desk.signal("water", subject="w-1", level=Level.YELLOW)
+    page = opened(case, shade=shade)
+    page.until("document.querySelector('.clock-verbs button') && document.querySelectorAll('.row').length === 4")
+    assert faint(page) == []
+    page.press("s")
+    page.until("document.querySelector('.preview b')")
+    assert faint(page) == []
 
 
 def test_letters_are_keys_only_outside_of_fields_and_can_be_switched_off(desk: Served, opened: Opened) -> None:
