@@ -27,7 +27,7 @@ from streams.signal import Origin
 router = APIRouter(prefix="/api/v1", tags=["reports"])
 Number = Annotated[str, Path(pattern=r"^R-[0-9a-f]{16}$")]
 WORDS_LIMIT: Final = 64 * 1024  # bytes of everything that is not a picture
-_DATUM: Final = "^(wgs84|gcj02|bd09|cgcs2000)$"
+DATUM: Final = "^(wgs84|gcj02|bd09|cgcs2000)$"
 _EXTENSION: Final = {"image/jpeg": "jpg", "image/png": "png"}
 _PICTURE: Final = {
     "content-security-policy": "default-src 'none'; sandbox", "cache-control": "private, max-age=3600", "x-content-type-options": "nosniff",
@@ -60,7 +60,7 @@ class ReportIn(BaseModel):
     )
     lat: float | None = Field(None, ge=-90, le=90)
     lon: float | None = Field(None, ge=-180, le=180)
-    datum: str = Field("wgs84", pattern=_DATUM)
+    datum: str = Field("wgs84", pattern=DATUM)
     accuracy: float = Field(0.0, ge=0, description="Metres; a position coarser than 300 m does not place a report")
     grid: str = Field("", max_length=24, description="A grid chosen in place of a position")
     address: str = Field("", max_length=400)
@@ -89,7 +89,7 @@ class LinkFor(BaseModel):
     grid: str = Field("", max_length=24)
     lat: float | None = Field(None, ge=-90, le=90)
     lon: float | None = Field(None, ge=-180, le=180)
-    datum: str = Field("wgs84", pattern=_DATUM)
+    datum: str = Field("wgs84", pattern=DATUM)
 
 
 _BODY: Final[dict[str, Any]] = {
@@ -213,7 +213,7 @@ def link(wanted: LinkFor, desk: TheDesk) -> Response:
         return answer({"link": links.patrol(wanted.person, now)})
     if wanted.grid not in desk.registry().grids:
         raise Problem("invalid", why=f"there is no grid {wanted.grid!r}")
-    return answer({"link": links.place(Spot(wanted.grid, _point(wanted.lat, wanted.lon, wanted.datum)))})
+    return answer({"link": links.place(Spot(wanted.grid, point_of(wanted.lat, wanted.lon, wanted.datum)))})
 
 
 def known_report(desk: Desk, number: str) -> Filed:
@@ -262,11 +262,12 @@ def _said(report: ReportIn) -> Said:
         marks |= mark if getattr(report, name, False) else Mark.NONE
     return Said(
         API, report.id, report.origin, report.kind, report.text, report.reporter, "", report.at,
-        _point(report.lat, report.lon, report.datum), report.accuracy, report.grid, None, report.address, 0, marks,
+        point_of(report.lat, report.lon, report.datum), report.accuracy, report.grid, None, report.address, 0, marks,
     )  # fmt: skip
 
 
-def _point(lat: float | None, lon: float | None, datum: str) -> Point | None:
+def point_of(lat: float | None, lon: float | None, datum: str) -> Point | None:
+    """A position in WGS-84, or None where none is said. Raises `Problem`."""
     if lat is None and lon is None:
         return None
     if lat is None or lon is None:
