@@ -15,6 +15,7 @@ from ingest.dialects.observation import Decoding, Entry, Message
 from ingest.frames import to_micros
 from ingest.gateway import CALL_ENDS, Gateway
 from ingest.intake import records_in
+from ingest.journal import Standing
 from ingest.log import LogWriter
 from ingest.packer import Batch, Packer
 from ingest.settings import PushDoor, within
@@ -64,6 +65,7 @@ class Pushes:
     def __init__(
         self, doors: Sequence[PushDoor], known: Sequence[Entry], gateway: Callable[[Stream], Gateway], writer: LogWriter,
         *, partitions: int, clock: Clock, unknown: UnknownDevices | None = None, patience: float = _PATIENCE,
+        standing: Callable[[str], Standing] | None = None,
     ) -> None:  # fmt: skip
         names = {entry.name: entry for entry in known}
         for door in doors:
@@ -76,8 +78,12 @@ class Pushes:
         self._largest = {door.name: names[door.dialect].largest for door in doors}
         self._streams = {door.name: Stream(known) for door in doors}
         self._turnstiles = {
-            door.name: Turnstile(door.name, door.rate, writer, partitions=partitions, clock=clock) for door in doors
-        }
+            door.name: Turnstile(
+                door.name, door.rate, writer, partitions=partitions, clock=clock,
+                standing=standing(f"push {door.name}") if standing else None,
+            )
+            for door in doors
+        }  # fmt: skip
         self._gateway, self._writer, self._partitions, self._clock = gateway, writer, partitions, clock
         self._patience = patience
         self._unknown = unknown

@@ -15,7 +15,7 @@ from ingest.dialects.catalogue import Stream, entries
 from ingest.dialects.claims import Dialect
 from ingest.gateway import Gateway, Locate, Seal
 from ingest.intake import Intake
-from ingest.journal import LogJournal
+from ingest.journal import LogJournal, LogStanding
 from ingest.log import LogWriter, ensure_topics
 from ingest.mqtt import Wire
 from ingest.packer import Packer
@@ -93,7 +93,7 @@ async def run_gateway(
         )  # fmt: skip
         around = Around(
             lambda stream: Gateway(registry(), locate, settings, (), seal, stream), lambda: Stream(known), writer,
-            log.partitions, clock, counts, unknown,
+            log.partitions, clock, counts, unknown, lambda door: LogStanding(log, f"{mqtt.client_id} {door}"),
         )  # fmt: skip
         keeping = [
             asyncio.create_task(intake.wire.run(), name="wire"),

@@ -48,7 +48,7 @@ class Record:
 
     topic: str
     partition: int
-    value: bytes
+    value: bytes | None  # None: in a compacted topic the key is forgotten
     key: bytes | None = None
 
 

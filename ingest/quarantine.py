@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -97,6 +98,11 @@ class Quarantine:
         found, self._begun = self._begun, []
         ended = [name for name, (_, until) in self._standing.items() if until <= now]
         return found + [replace(self._standing.pop(name)[0], over=True) for name in ended]
+
+    def adopt(self, episodes: Iterable[Episode]) -> None:
+        """Episodes that a process before us told and could not end: whoever is put out anew in time goes on with his own."""
+        for episode in episodes:
+            self._standing.setdefault(episode.source, (episode, episode.since + self._limits.out + self._limits.within))
 
     def forget(self) -> list[Episode]:
         """The ends of all episodes that were told: nobody is kept out any more."""

@@ -17,6 +17,7 @@ from ingest.dialects.observation import Message
 from ingest.frames import to_micros
 from ingest.gateway import Gateway
 from ingest.intake import records_in
+from ingest.journal import Standing
 from ingest.log import LogWriter
 from ingest.packer import Batch, Packer
 from ingest.settings import TcpDoor, within
@@ -88,6 +89,7 @@ class Around:
     clock: Clock
     counts: GatewayCounts
     unknown: UnknownDevices | None = None
+    standing: Callable[[str], Standing] | None = None  # where a door's episodes survive it
 
 
 class Door:
@@ -97,8 +99,9 @@ class Door:
         self._settings, self._around = settings, around
         self._stream = around.stream()
         self._turnstile = Turnstile(
-            settings.dialect, settings.rate, around.writer, partitions=around.partitions, clock=around.clock
-        )
+            settings.dialect, settings.rate, around.writer, partitions=around.partitions, clock=around.clock,
+            standing=around.standing(f"{settings.dialect} {settings.port}") if around.standing else None,
+        )  # fmt: skip
         self._open = 0
         self.port = settings.port
 

@@ -1,6 +1,7 @@
 """Who gets through a door, and the word about whoever does not: one line in the log of the process, one alarm in the log of the city.
 
-Touches the clock and the log. A source that was put out becomes a `Lapse` (`noisy_source`) at once, and its end when the episode is over.
+Touches the clock and the log. A source that was put out becomes a `Lapse` (`noisy_source`) at once, and its end when the episode is over:
+by the process that told it, or by the next one where that was killed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 
 from ingest.clock import Clock
 from ingest.events import IDENT_LENGTH, Lapse, Loss
+from ingest.journal import Standing
 from ingest.log import LogWriter, record_of
 from ingest.quarantine import Episode, Limits, Quarantine
 
@@ -26,8 +28,11 @@ class Turnstile:
     `run` says what is to be said; whoever is let through is not kept waiting by it, nor by a log that is away.
     """
 
-    def __init__(self, door: str, rate: float, writer: LogWriter, *, partitions: int, clock: Clock) -> None:
+    def __init__(
+        self, door: str, rate: float, writer: LogWriter, *, partitions: int, clock: Clock, standing: Standing | None = None,
+    ) -> None:  # fmt: skip
         self._door, self._writer, self._partitions, self._clock = door, writer, partitions, clock
+        self._standing = standing
         self._quarantine = Quarantine(Limits(rate=rate, burst=max(int(rate * 10), 1)))
         self._news = asyncio.Event()
 
@@ -41,6 +46,7 @@ class Turnstile:
 
     async def run(self) -> None:
         """Until cancelled: alarms and their ends go to the log. What stood is ended then, for nobody remembers it."""
+        await self._adopt()
         try:
             while True:
                 await self._say(self._quarantine.episodes(self._clock.now()))
@@ -53,6 +59,16 @@ class Turnstile:
                 async with asyncio.timeout(_LAST_WORDS):
                     await self._say(self._quarantine.forget())
 
+    async def _adopt(self) -> None:
+        """Takes over what was left standing. A log that is away is waited for: nothing could be said to it before."""
+        while self._standing is not None:
+            try:
+                self._quarantine.adopt(await self._standing.read())
+                return
+            except OSError as error:
+                logger.warning("what the %s door kept out before is not known yet: %r", self._door, error)
+                await asyncio.sleep(_LOOK_EVERY)
+
     def _told(self, passes: bool) -> bool:
         if self._quarantine.fresh:
             for peer, why in self._quarantine.told():
@@ -61,8 +77,9 @@ class Turnstile:
         return passes
 
     async def _say(self, episodes: list[Episode]) -> None:
+        kept = [self._standing.record(e) for e in episodes] if self._standing else []
         if episodes:
-            await self._writer.write([record_of(self._lapse(e), self._partitions) for e in episodes])
+            await self._writer.write([*kept, *(record_of(self._lapse(e), self._partitions) for e in episodes)])
 
     def _lapse(self, episode: Episode) -> Lapse:
         source = f"{self._door}:{''.join(filter(str.isprintable, episode.source))}"[:IDENT_LENGTH]

@@ -25,6 +25,7 @@ from ingest.dialects import open_dialects
 from ingest.dialects.catalogue import Stream, entries
 from ingest.events import Call, Rejected, Report
 from ingest.gateway import Gateway
+from ingest.journal import LogStanding
 from ingest.log import LogWriter, record_of
 from ingest.unknown import UnknownDevices
 from streams.reports import load_report_rules
@@ -81,7 +82,8 @@ def pushes_of(settings: Settings, parts: Parts, writer: LogWriter, strangers: Un
 
     known = entries(settings.gateway.profiles)
     return Pushes(
-        settings.api.push, known, gateway, writer, partitions=settings.log.partitions, clock=parts.clock, unknown=strangers
+        settings.api.push, known, gateway, writer, partitions=settings.log.partitions, clock=parts.clock, unknown=strangers,
+        standing=lambda door: LogStanding(settings.log, door),
     )  # fmt: skip
 
 

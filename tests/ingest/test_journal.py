@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ingest.accounts import Book
 from ingest.counts import GatewayCounts
-from ingest.journal import LogJournal
+from ingest.journal import LogJournal, LogStanding
 from ingest.log import LogWriter, ensure_topics
+from ingest.quarantine import Episode
 from ingest.sequence import Numbered
 from ingest.settings import LogSettings
 from ingest.topics import partition_of
@@ -72,3 +75,31 @@ def test_a_successor_reads_back_to_a_whole_however_much_others_wrote(
         assert others or len(bodies) < 30  # not everything that was ever written
 
     asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_what_a_door_keeps_out_is_found_until_it_is_over(log_settings: LogSettings) -> None:
+    since = datetime(2026, 3, 1, 8, tzinfo=UTC)
+    first, second = Episode("10.0.0.1", "shouted", since + timedelta(seconds=1)), Episode("10.0.0.2", "说个不停", since)
+
+    async def run() -> list[list[Episode]]:
+        await ensure_topics(log_settings)
+        mine = LogStanding(log_settings, "gw hj212 5212")
+        other = LogStanding(log_settings, neighbour("gw hj212 5212", log_settings.partitions))
+        found = [await mine.read()]
+        async with LogWriter(log_settings) as writer:
+            for records in (
+                [mine.record(first), mine.record(second)],
+                [other.record(first)],
+                [mine.record(replace(first, over=True))],
+            ):
+                await writer.write(records)
+                found.append(await mine.read())
+        return [*found, await other.read()]
+
+    found = asyncio.run(asyncio.wait_for(run(), 60))
+    assert found == [[], [second, first], [second, first], [second], [first]]
+
+
+def test_a_log_that_is_away_is_said_as_one() -> None:
+    with pytest.raises(ConnectionError, match="cannot be read"):
+        asyncio.run(LogStanding(LogSettings(brokers="127.0.0.1:1"), "door").read())

@@ -110,3 +110,30 @@ def test_the_memory_is_bounded() -> None:
     for n in range(10_050):
         door.connects(f"s{n}", NOW)
     assert len(door._sources) == 10_000
+
+
+LEFT = Episode("left", "shouted", NOW)
+
+
+def test_an_episode_that_was_taken_over_ends_when_it_would_have() -> None:
+    door = Quarantine(Limits())
+    door.adopt([LEFT])
+    assert door.connects("left", NOW + 10 * SECOND), "whoever was kept out by a process that is gone may come in"
+    assert door.episodes(NOW + 359 * SECOND) == []
+    assert door.episodes(NOW + 360 * SECOND) == [replace(LEFT, over=True)]
+
+
+def test_whoever_is_put_out_anew_goes_on_with_the_episode_that_was_taken_over() -> None:
+    door = Quarantine(Limits())
+    door.adopt([LEFT])
+    shouts(door, "left", NOW + 100 * SECOND)
+    assert door.episodes(NOW + 459 * SECOND) == []
+    assert door.episodes(NOW + 500 * SECOND) == [replace(LEFT, over=True)]
+
+
+def test_what_was_taken_over_is_ended_with_the_rest_and_takes_nothing_from_what_stands() -> None:
+    door = Quarantine(Limits())
+    shouts(door, "left", NOW + SECOND)
+    (mine,) = door.episodes(NOW + SECOND)
+    door.adopt([LEFT, replace(LEFT, source="other")])
+    assert door.forget() == [replace(mine, over=True), replace(LEFT, source="other", over=True)]
