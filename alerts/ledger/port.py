@@ -232,7 +232,10 @@ class Ledger(Protocol):
         """Cases with an open whistle, the oldest case first."""
 
     def given_to(self, people: Sequence[str], since: datetime) -> list[Alert]:
-        """Cases given to one of these people that are open, or were raised at or after an instant; the newest first, at most 1,000."""
+        """Cases given to one of these people, or at whose scene one of them is, that are open or were raised at or after an instant.
+
+        The newest first, at most 1,000.
+        """
 
     def stage_rows(self, since: datetime, until: datetime) -> list[Alert]:
         """Alerts raised between two instants, for response metrics; no canaries."""

@@ -78,6 +78,7 @@ def alert_row(alert: Alert) -> dict[str, Any]:
         "timer_at": min(alert.timers.values(), default=None),
         "work": as_plain(alert.work),
         "whistling": int(alert.work.whistle is not None),
+        "at_scene": alert.work.scene.person if alert.work.scene is not None else "",
         "version": alert.version,
     }
 

@@ -103,6 +103,7 @@ alert: Final = Table(
     Column("timer_at", Instant),  # the earliest of them
     Column("work", JSON, nullable=False, server_default="{}"),
     Column("whistling", SmallInteger, nullable=False, server_default="0"),  # whether a whistle of it is open
+    Column("at_scene", Text, nullable=False, server_default=""),  # the id of whoever is there
     Index("alert_page", "rank", "raised_at", "id"),
     Index("alert_page_open", "is_open", "rank", "raised_at", "id"),
     Index("alert_grid", "grid", "is_open", "rank", "raised_at", "id"),
@@ -123,6 +124,12 @@ alert: Final = Table(
         "id",
         sqlite_where=text("whistling = 1"),
         postgresql_where=text("whistling = 1"),
+    ),
+    Index(
+        "alert_at_scene",
+        "at_scene",
+        sqlite_where=text("at_scene <> ''"),
+        postgresql_where=text("at_scene <> ''"),
     ),
     Index(
         "alert_assignee",

@@ -288,7 +288,8 @@ class MemoryLedger:
         return sorted(found, key=lambda a: (a.stages["raised_at"], a.id))[:limit]
 
     def given_to(self, people: Sequence[str], since: datetime) -> list[Alert]:
-        theirs = (a for a in self.tables.alerts.values() if a.assignee and a.assignee in people)
+        wanted = set(people) - {""}
+        theirs = (a for a in self.tables.alerts.values() if wanted & {a.assignee, a.work.scene.person if a.work.scene else ""})
         found = [a for a in theirs if not a.handling.over or a.stages["raised_at"] >= since]
         return sorted(found, key=lambda a: (-a.stages["raised_at"].timestamp(), a.id))[:1000]
 

@@ -24,6 +24,7 @@ from alerts.ledger.port import BadCursor, Conflict, Filter, Ledger, LedgerUnavai
 from alerts.ledger.rows import alert_of, alert_row, cell, cells_around
 from alerts.policy import load_policies
 from alerts.roster import Part, Person, Roster
+from alerts.scene import Scene
 from alerts.whistling import Wanted, attend, blow, call_off, report
 from alerts.work import Work
 from ingest.events import Mark, Place, Point
@@ -133,9 +134,10 @@ def test_the_cases_of_people_are_those_that_are_open_and_those_of_late_the_newes
         of("a4", "p2", 0),
         of("a5", "p3", 0),
         of("a6", "", 0),
+        replace(of("a7", "p5", 2), work=Work(scene=Scene("乙", NOW, NOW, "p2"))),  # given to another while p2 is there
     )
     day = NOW - timedelta(hours=24)
-    assert [a.id for a in ledger.given_to(("p1", "p2", "nobody"), day)] == ["a4", "a2", "a1"]
+    assert [a.id for a in ledger.given_to(("p1", "p2", "nobody"), day)] == ["a4", "a2", "a7", "a1"]
     assert ledger.given_to(("p4", ""), day) == []
     assert ledger.given_to((), day) == []
 

@@ -118,6 +118,7 @@ def done(ident: str, who: str, minutes: float, level: Level = Level.BLUE, point:
         ("the case in question does not count", [case("a", "own2")], "own2", G.FREE, G.HAS_CASES),
         ("who has as many as the policy says is busy", [case(i, "own") for i in "bcd"], "own", G.BUSY, G.FREE),
         ("who is at another scene is not sent away from it", [on_scene("b", "own", 5)], "own", G.AT_ANOTHER_SCENE, G.FREE),
+        ("also when it is another's case by now", [replace(on_scene("b", "own", 5), assignee="x")], "own", G.AT_ANOTHER_SCENE, G.HAS_CASES),
         ("who handled a red one a moment ago rests", [done("b", "own", 10, Level.RED)], "own", G.RESTING, G.BUSY),
         ("a blue one is no reason to rest", [done("b", "own", 10)], "own", G.FREE, G.RESTING),
         ("after half an hour one has rested", [done("b", "own", 31, Level.RED)], "own", G.FREE, G.RESTING),

@@ -1,4 +1,4 @@
-"""Which cases a person has, to find them without reading every case. Only adds: earlier builds leave it as it is.
+"""Which cases a person has or is at the scene of, to find them without reading every case. Only adds: earlier builds leave it as it is.
 
 Revision ID: 0012
 """
@@ -18,7 +18,12 @@ def upgrade() -> None:
     given = sa.text("assignee <> ''")
     columns = ["assignee", "raised_at", "id"]
     op.create_index("alert_assignee", "alert", columns, sqlite_where=given, postgresql_where=given)
+    op.add_column("alert", sa.Column("at_scene", sa.Text, nullable=False, server_default=""))
+    there = sa.text("at_scene <> ''")
+    op.create_index("alert_at_scene", "alert", ["at_scene"], sqlite_where=there, postgresql_where=there)
 
 
 def downgrade() -> None:
+    op.drop_index("alert_at_scene", "alert")
+    op.drop_column("alert", "at_scene")
     op.drop_index("alert_assignee", "alert")
