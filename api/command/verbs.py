@@ -19,6 +19,7 @@ from api.command import (
     process,
     rejects,
     replay,
+    reports,
     roster,
     silences,
     simulate,
@@ -47,6 +48,7 @@ app.command("check")(check.check)
 app.add_typer(policy_test.app, name="policy")
 app.command("decode")(decode.decode)
 app.add_typer(rejects.app, name="rejects")
+app.add_typer(reports.app, name="reports")
 app.add_typer(instruct.app, name="instruct")
 app.add_typer(silences.app, name="silences")
 app.add_typer(orders.app, name="orders")
