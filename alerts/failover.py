@@ -25,11 +25,16 @@ def other_channel(notice: Notice, person: Person, used: Iterable[str], known: It
     return next((way for way in ways if way not in tried and way != notice.channel), "")
 
 
+def went_over(notice: Notice, known: Iterable[Notice]) -> bool:
+    """Whether the notice is on another way already: whoever tried it died before it could say that this one failed."""
+    return any(n.key == _key(notice, n.channel) for n in known)
+
+
 def over(channel: str, notice: Notice, text: str, now: datetime) -> Notice:
     """The same notice over another channel. Its key is deterministic, so that failing twice makes one (law 3)."""
     return replace(
         notice,
-        key=digest("failover", notice.key, channel),
+        key=_key(notice, channel),
         channel=channel,
         text=text,
         created_at=now,
@@ -42,6 +47,10 @@ def over(channel: str, notice: Notice, text: str, now: datetime) -> Notice:
         delivered_at=None,
         finished_at=None,
     )
+
+
+def _key(notice: Notice, channel: str) -> str:
+    return digest("failover", notice.key, channel)
 
 
 def reworded(notice: Notice, channel: str, alert: Alert, language: str, words: Words, registry: Registry) -> str:

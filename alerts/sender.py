@@ -24,7 +24,7 @@ from alerts.alert import Entry, Notice, NoticeState, Reason
 from alerts.breaker import PROBE_EVERY, Breaker
 from alerts.channels.contract import Answer, Channel, Refused, Retry, Sent
 from alerts.channels.sink import SinkChannel
-from alerts.failover import other_channel, over, reworded
+from alerts.failover import other_channel, over, reworded, went_over
 from alerts.instructed import Speaker
 from alerts.instructions import part_of
 from alerts.ledger.port import Ledger, LedgerUnavailable
@@ -40,9 +40,7 @@ log = logging.getLogger(__name__)
 WORKERS: Final = 8
 RESERVED: Final = 2  # workers that only red and orange may have
 LEASE: Final = timedelta(seconds=12)  # of real time: how long a notice waits whose sender died
-SETTLED: Final = (
-    6.0  # of these, the seconds a provider may need: nothing is handed over later, or two would hold the same notice
-)
+SETTLED: Final = 6.0  # of these, how long a provider may need: nothing is handed over later, or two would hold it
 TRIES: Final = 6
 BACK_OFF: Final = 0.5  # seconds, doubled with every try …
 LONGEST_BACK_OFF: Final = 30.0  # … up to this
@@ -186,6 +184,8 @@ class Sender:
             self._give_up(notice, None, f"{notice.person} is not on the roster any more")
         elif channel is None:
             self._give_up(notice, person, f"the channel {notice.channel} is not in use")
+        elif notice.attempts > 1 and went_over(notice, self._ledger.outbox(alert=notice.alert, limit=1000)):
+            self._failed(notice, notice.error or "another way was taken")
         else:
             self._report(notice, person, self._try(notice, person, channel, until))
 

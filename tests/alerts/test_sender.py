@@ -227,6 +227,22 @@ def test_a_refused_notice_goes_over_the_persons_next_channel(ledger: Ledger) -> 
     assert outbox(ledger)[instead.key].state is NoticeState.SENT
 
 
+def test_a_notice_that_goes_another_way_already_is_not_tried_again(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever refused it died after the other way was queued, and before it was said that this one failed."""
+    sms, voice = Scripted([Refused("no such number")]), Scripted()
+    queue(ledger, notice())
+    dying = sender(ledger, sms=sms, voice=voice)
+    monkeypatch.setattr(dying, "_failed", lambda *_: None)
+    dying.deliver(leased(ledger))
+    assert {n.channel: n.state for n in outbox(ledger).values()} == {"sms": "sending", "voice": "queued"}
+    for one in ledger.lease_notices(NOW + 61 * SECOND, limit=9, lease=60 * SECOND):
+        sender(ledger, sms=sms, voice=voice).deliver(one)
+    assert {n.channel: n.state for n in outbox(ledger).values()} == {"sms": "failed", "voice": "sent"}
+    assert (len(sms.sent), len(voice.sent)) == (1, 1), "nobody is told twice"
+
+
 def test_failing_everywhere_ends(ledger: Ledger) -> None:
     sms, voice = Scripted([Refused("no")] * 9), Scripted([Refused("no")] * 9)
     queue(ledger, notice())

@@ -10,13 +10,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import datetime, timedelta
 
-from alerts.alert import Alert, Condition, Entry, Handling, Notice, Reason
+from alerts.alert import AFTERWARDS, Alert, Condition, Entry, Handling, Notice, Reason
+from alerts.failover import went_over
+from alerts.letting_go import speaks_for_others
 from alerts.policy import Policies
 from streams.signal import Level
 from tests.alerts.memory_ledger import MemoryLedger, Tables
 
 RINGS = frozenset({"first", "worse", "repeat", "escalate"})
-WAITING = frozenset({"queued", "sending"})
+UNDER_WAY = frozenset({"queued", "sending"})
+WAITING = UNDER_WAY | {"held"}
 HEARD = frozenset({"sent", "delivered", "answered"})
 FINISHED = frozenset({"closed", "evaluated", "false_alarm", "merged", "void", "test", "suppressed"})
 BORN_OVER = frozenset({"test", "suppressed"})
@@ -24,8 +27,9 @@ LIFE_SAFETY = frozenset({"fire", "gas"})
 # Where a notice may be found after any number of receipts, in any order.
 _ON = HEARD | {"failed"}
 LATER = {
-    "queued": WAITING | _ON | {"cancelled"},
-    "sending": WAITING | _ON | {"cancelled"},
+    "held": WAITING | _ON | {"cancelled"},
+    "queued": UNDER_WAY | _ON | {"cancelled"},
+    "sending": UNDER_WAY | _ON | {"cancelled"},
     "sent": _ON,
     "delivered": {"delivered", "answered"},
     "failed": {"failed", "delivered", "answered"},
@@ -61,10 +65,13 @@ class Promises:
         for alert in changed:
             self._alert(before.alerts.get(alert.id), alert, fresh, new, now)
         for notice in new:
-            self._rings_once(notice, after.alerts[notice.alert], fresh)
+            if speaks_for_others(notice):
+                assert [n for n in after.notices.values() if n.carrier == notice.key], f"it speaks of nothing: {notice}"
+            else:
+                self._rings_once(notice, after.alerts[notice.alert], fresh)
         for was, notice in moved:
             self._moves_on(was, notice, fresh)
-        touched = {a.id for a in changed} | {n.alert for n in new} | {n.alert for _, n in moved}
+        touched = {a.id for a in changed} | {n.alert for n in (*new, *(n for _, n in moved)) if not speaks_for_others(n)}
         for ident in touched:
             self._people(after.alerts[ident], [n for n in after.notices.values() if n.alert == ident])
         self.before = after
@@ -156,7 +163,7 @@ class Promises:
             assert first in {None, getattr(notice, name)}, f"{name} is the first time: {was} -> {notice}"
         if notice.state == "failed":
             self.failed.add(notice.key)
-        if notice.state != was.state and notice.state not in WAITING:
+        if notice.state != was.state and notice.state not in WAITING and not speaks_for_others(notice):
             said = [e for e in fresh if e.what == notice.state and e.detail.get("notice") == notice.key]
             assert said, f"law 5: {was.state} -> {notice.state} of {notice.key} is not on the timeline"
 
@@ -170,14 +177,13 @@ class Promises:
         assert not milder, f"law 7: {alert.id} is {alert.level} by now, and rings as {milder}"
         if alert.handling not in FINISHED or alert.id in self.muted:
             return
-        assert not [n for n in waiting if n.reason is not Reason.RESOLVED], f"law 6: {alert.id} is over: {waiting}"
+        assert not [n for n in waiting if n.reason not in AFTERWARDS], f"law 6: {alert.id} is over: {waiting}"
         since = self.ended[alert.id]
         resolved = [n for n in notices if n.reason is Reason.RESOLVED and n.created_at >= since]
         hears = Counter(n.person for n in resolved)
-        twice = Counter(
-            n.person for n in resolved if n.key not in self.failed
-        )  # one that failed goes over another channel
-        for person in {n.person for n in notices if n.reason is not Reason.RESOLVED and n.state in HEARD}:
+        over = {n.key for n in resolved if went_over(n, resolved)}  # one that failed goes over another channel
+        twice = Counter(n.person for n in resolved if n.key not in self.failed | over)
+        for person in {n.person for n in notices if n.reason not in AFTERWARDS and n.state in HEARD}:
             assert hears[person], f"law 6: {person} heard of {alert.id} and never that it is over"
         assert max(twice.values(), default=0) <= 1, f"law 6: told twice that it is over: {twice} since {since}"
 

@@ -154,6 +154,17 @@ class Day:
         self.world.wait(self.chance.choice((1, 5, 11, 61, 200, 900, 4000)), sending=self.chance.random() < 0.7)
 
 
+def broken(first: int, last: int) -> str:
+    """Days from `first` up to `last`, in a process of their own perhaps: what broke, with the seed of the day; empty when nothing did."""
+    logging.disable()
+    for seed in range(first, last):
+        try:
+            Day(seed).run()
+        except Exception as error:
+            return f"seed {seed}: {error}; see it alone: python -m tests.scenarios.simulator {seed}"
+    return ""
+
+
 def main() -> None:
     """See the module's docstring."""
     logging.disable()

@@ -9,17 +9,20 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 
 import pytest
 
 from alerts.alert import NoticeState, Reason
-from tests.scenarios.simulator import Day
+from tests.scenarios.simulator import Day, broken
 from tests.scenarios.world import AFTER, BEFORE, INSIDE, World
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 SEEDS = int(os.environ.get("TOCSIN_SEEDS", "2000" if IN_CI else "100"))
 BLOCK = max(SEEDS // 20, 1)
+BLOCKS = range(0, SEEDS, BLOCK)
 
 
 @pytest.fixture(autouse=True)
@@ -29,13 +32,18 @@ def _quietly() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
-def test_every_promise_is_kept_on_every_day(first: int) -> None:
-    for seed in range(first, min(first + BLOCK, SEEDS)):
-        try:
-            Day(seed).run()
-        except Exception as broken:
-            pytest.fail(f"seed {seed}: {broken}; see it alone: python -m tests.scenarios.simulator {seed}")
+@pytest.fixture(scope="module")
+def days() -> Iterator[dict[int, Future[str]]]:
+    """All the days, by the first of each block, worked out in as many processes as there are processors."""
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, 4), mp_context=get_context("spawn")) as pool:
+        yield {first: pool.submit(broken, first, min(first + BLOCK, SEEDS)) for first in BLOCKS}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("first", BLOCKS)
+def test_every_promise_is_kept_on_every_day(days: dict[int, Future[str]], first: int) -> None:
+    if said := days[first].result():
+        pytest.fail(said)
 
 
 def test_one_seed_is_one_day() -> None:

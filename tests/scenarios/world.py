@@ -20,7 +20,7 @@ from alerts.whistle_policy import WhistleTable
 from ingest.registry import Grid, Registry
 from streams.signal import Signal
 from tests.alerts.memory_ledger import MemoryLedger, MemoryTransaction
-from tests.scenarios.promises import WAITING, Promises
+from tests.scenarios.promises import UNDER_WAY, Promises
 from tests.scenarios.timeline import GRIDS, PEOPLE, START, WORDS
 
 UNITS = WhistleTable.model_validate({
@@ -180,8 +180,9 @@ class World:
                 if at is not None:
                     yield max(at, held.get(alert.id, at))
         for notice in self.ledger.tables.notices.values():
-            if sending and notice.state in WAITING:
+            if sending and notice.state in UNDER_WAY:
                 yield max(notice.due_at, held.get(notice.key, notice.due_at))
+        yield from self.ledger.tables.bundles.next_due(self.notices)
 
     def settle(self, hours: float = 6) -> None:
         """Everything works again, for hours: whatever was promised must be kept by then."""
