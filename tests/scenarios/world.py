@@ -170,7 +170,10 @@ class World:
                 alive = self.send() and alive
         self.now = max(self.now, until)
         alive = self.due() and alive
-        return (self.send() and alive) if sending else alive
+        if sending:
+            alive = self.send() and alive
+            alive = self.due() and alive  # a notice that could not be delivered makes the next step due at once
+        return alive
 
     def _dues(self, *, sending: bool) -> Iterator[datetime]:
         """When something can be done next: at its time, or once nobody holds it any more."""
