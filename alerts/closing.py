@@ -76,7 +76,10 @@ def call_back(alert: Alert, command: CallBack, now: datetime) -> Outcome:
         )
     told = said(alert, command, now)
     callers = tuple(
-        replace(c, told_at=now if command.content else None, by=command.by, content=command.content, note=command.note)
+        replace(
+            c, told_at=now if command.content else None, by=command.by, content=command.content, note=command.note,
+            way=c.way if command.content else "",  # owed a word by a person from now on
+        )
         if c.call == command.call else c
         for c in alert.work.callers
     )  # fmt: skip

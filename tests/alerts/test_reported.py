@@ -63,6 +63,13 @@ def test_whoever_reported_on_patrol_is_told_once_when_it_is_over() -> None:
     )
 
 
+def test_a_reporter_who_is_not_content_is_owed_a_word_by_a_person() -> None:
+    line = closed(report(Line(), "R-1")).at(100).say(CallBack("甲", "R-1", content=False))
+    assert [c.call for c in line.only().work.owed] == ["R-1"]
+    line.say(Acknowledge("甲")).say(Handle("乙")).say(Verify("甲")).say(CallBack("甲", "R-1")).say(Close("甲"))
+    assert line.told(Reason.REPORTED) == ["leader2/sms"]
+
+
 @pytest.mark.parametrize(
     ("says", "command", "word"),
     [

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from alerts.alert import Alert, Handling, Notice, NoticeState
+from alerts.alert import Alert, Handling, Notice, NoticeState, Reason
 from alerts.clock_commands import Agree, Extend, Pause, Resume
 from alerts.commands import (
     Accept,
@@ -37,9 +37,10 @@ from alerts.commands import (
 from alerts.scene_commands import CheckIn
 from alerts.triage_commands import Triage
 from alerts.whistle_commands import AcceptReport, Attend, Blow, CallOff, NameUnits, RemindUnits, Report, SendBack
-from alerts.work import Finding
+from alerts.work import NOTICE, Finding
 from ingest.events import Mark, Point
 from streams.calls import RULE as CALL
+from streams.reports import RULE as REPORT
 from streams.signal import Level, Origin, Signal, signal_key
 from tests.scenarios.timeline import PEOPLE, placed
 from tests.scenarios.world import World
@@ -49,6 +50,7 @@ MARKS: Final = (Mark.NONE, Mark.NONE, Mark.NONE, Mark.TEST, Mark.LATE, Mark.SIMU
 TESTS: Final = Mark.TEST | Mark.DRILL | Mark.SIMULATED
 STATES: Final = (NoticeState.SENT, NoticeState.DELIVERED, NoticeState.FAILED, NoticeState.ANSWERED)
 DESK: Final = ("甲", "乙")
+ENDED: Final = frozenset({Handling.CLOSED, Handling.EVALUATED, Handling.FALSE_ALARM, Handling.VOID})
 # subject, kind, grid, where it speaks from, point
 SENSES: Final = (
     ("smoke-1", "fire", "g1", Origin.SENSOR, Point(30.5, 112.4)),
@@ -59,6 +61,7 @@ SENSES: Final = (
     ("gas-1", "gas", "g4", Origin.SENSOR, None),
     ("lamp-1", "power", "g2", Origin.SENSOR, None),
     ("astray", "fire", "", Origin.SENSOR, None),  # no grid knows it
+    ("patrol", "fire", "g2", Origin.PATROL, Point(30.501, 112.4)),
 )
 COMMANDS: Final = (
     "acknowledge", "undo", "dispatch", "dispatch_to", "give_back", "accept", "contact", "arrive", "handle", "verify", "verify_approved",
@@ -80,14 +83,15 @@ class Scene:
     def made(self, sense: int, level: int, mark: int = 0) -> Signal:
         """The first word of a new episode."""
         subject, kind, grid, origin, point = SENSES[sense % len(SENSES)]
-        rule = CALL if origin is Origin.HOTLINE else "seen"
-        if origin is Origin.HOTLINE:
+        rule = {Origin.HOTLINE: CALL, Origin.PATROL: REPORT}.get(origin, "seen")
+        if origin.spoken:
             self.calls += 1
-            subject = f"call-{self.calls}"
+            subject = f"{subject}-{self.calls}"
         now = self.world.now
         return Signal(
             signal_key(rule, subject, now), kind, LEVELS[level % len(LEVELS)], origin, subject, rule, now, now, now,
             place=placed(grid, point), marks=MARKS[mark % len(MARKS)],
+            evidence={"told": NOTICE, "reporter": "worker1"} if origin is Origin.PATROL else {},
         )  # fmt: skip
 
     def worse(self, which: int) -> Signal:
@@ -123,11 +127,24 @@ class Scene:
         A ghost is an open case that waits for an episode whose end was heard, before its beginning perhaps.
         """
         known = {c.call for alert in self.world.alerts for c in alert.work.callers}
-        called = {s.subject for s in self.said if s.rule == CALL and not s.marks & TESTS}
+        called = {s.subject for s in self.said if s.rule in {CALL, REPORT} and not s.marks & TESTS}
         assert called <= known, f"callers were forgotten: {called - known}"
+        self._reporters_told()
         ended = {s.key for s in self.said if not s.active}
         ghosts = [a for a in self.world.alerts if not a.handling.over and ended.intersection(a.active_keys)]
         assert not ghosts, f"active for ever: {ghosts}"
+
+    def _reporters_told(self) -> None:
+        """Whoever reported a case on patrol heard once that it is over, wherever it went on."""
+        alerts, lines = self.world.alerts, self.world.ledger.tables.entries
+        ended = [a for a in alerts if a.handling in ENDED]
+        assert not [a for a in ended if a.work.reporters], f"reporters never heard of the end: {ended}"
+        reports = {c.call for a in alerts for c in a.work.callers if c.person}
+        told = {c.call for a in alerts for c in a.work.callers if c.person and c.by == "tocsin"}
+        said = [e for e in lines if e.what in {"told", "not_told"} and e.detail.get("reason") == Reason.REPORTED]
+        assert len(told) <= len(said) <= len(reports), (
+            f"{len(told)} of {len(reports)} reporters were told {len(said)} times"
+        )
 
     def alert(self, which: int) -> Alert | None:
         alerts = self.world.alerts
