@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -22,6 +22,8 @@ from ingest.packer import Batch, Packer
 from ingest.second_look import Fate, Finding, Kept, SecondLook, Wanted
 from ingest.settings import LogSettings
 from ingest.topics import Topic
+from streams import letters
+from streams.letters import Letter
 
 _AWAY: Final = (KafkaError, OSError, TimeoutError)
 _STILL: Final = 30.0  # seconds without a record where there is one, after which the log counts as away
@@ -30,6 +32,7 @@ _SLACK: Final = timedelta(minutes=10)  # by which the log's clock and the gatewa
 _TOGETHER: Final = 200  # messages of one write
 _WITHIN: Final = 60.0
 _FETCH: Final = 4 << 20
+Looked = TypeVar("Looked", Finding, Letter)
 
 
 class LogAway(RuntimeError):
@@ -139,10 +142,10 @@ class Outcome:
     late: int = 0
     fates: Counter[Fate] = field(default_factory=Counter)
 
-    def add(self, finding: Finding) -> None:
+    def add(self, finding: Finding | Letter) -> None:
         self.messages += 1
-        self.readings += len(finding.decoded.readings)
-        self.events += len(finding.decoded.events)
+        self.readings += finding.readings
+        self.events += finding.events
         self.late += finding.late
         self.fates[finding.fate] += 1
 
@@ -161,17 +164,39 @@ async def replay(
 
     Nothing is rejected a second time. Raises `LogAway`; to replay again is safe.
     """
+    return await _replayed(
+        found, lambda kept: looked(look, kept, now()), lambda some: records_of(some, look, settings.partitions), settings, tell,
+        dry_run=dry_run,
+    )  # fmt: skip
+
+
+async def resend(
+    found: AsyncGenerator[Kept], settings: LogSettings, *, now: Callable[[], datetime], late_after: timedelta,
+    tell: Callable[[Letter], None], dry_run: bool,
+) -> Outcome:  # fmt: skip
+    """The same for dead letters: each goes back to where it stood when a worker could not digest it."""
+    return await _replayed(
+        found, lambda kept: letters.look(kept, settings.partitions, now(), late_after),
+        lambda some: [Record(to.topic, to.partition, to.value, to.key) for one in some if (to := one.entry)], settings, tell,
+        dry_run=dry_run,
+    )  # fmt: skip
+
+
+async def _replayed(
+    found: AsyncGenerator[Kept], decide: Callable[[Kept], Looked], pack: Callable[[list[Looked]], list[Record]], settings: LogSettings,
+    tell: Callable[[Looked], None], *, dry_run: bool,
+) -> Outcome:  # fmt: skip
     outcome = Outcome()
-    waiting: list[Finding] = []
+    waiting: list[Looked] = []
     async with contextlib.AsyncExitStack() as stack:
         writer = None if dry_run else await stack.enter_async_context(LogWriter(settings, client_id="tocsin-rejects"))
         async with contextlib.aclosing(found) as kept_ones:
             async for kept in kept_ones:
-                waiting.append(looked(look, kept, now()))
+                waiting.append(decide(kept))
                 if len(waiting) >= _TOGETHER:
-                    await _written(waiting, look, settings, writer)
+                    await _written(pack(waiting), settings, writer)
                     waiting = _told(waiting, outcome, tell)
-        await _written(waiting, look, settings, writer)
+        await _written(pack(waiting), settings, writer)
         _told(waiting, outcome, tell)
     return outcome
 
@@ -184,15 +209,14 @@ def looked(look: SecondLook, kept: Kept, now: datetime) -> Finding:
         return Finding(kept, Fate.REJECTED, f"fault: {error!r}"[:500])
 
 
-def _told(findings: list[Finding], outcome: Outcome, tell: Callable[[Finding], None]) -> list[Finding]:
+def _told(findings: list[Looked], outcome: Outcome, tell: Callable[[Looked], None]) -> list[Looked]:
     for finding in findings:
         outcome.add(finding)
         tell(finding)
     return []
 
 
-async def _written(findings: list[Finding], look: SecondLook, settings: LogSettings, writer: LogWriter | None) -> None:
-    records = records_of(findings, look, settings.partitions)
+async def _written(records: list[Record], settings: LogSettings, writer: LogWriter | None) -> None:
     if writer is None or not records:
         return
     try:

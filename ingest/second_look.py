@@ -151,6 +151,16 @@ class Finding:
     decoded: Decoded = field(default_factory=Decoded)
 
     @property
+    def readings(self) -> int:
+        """How many readings it comes to."""
+        return len(self.decoded.readings)
+
+    @property
+    def events(self) -> int:
+        """How many single events it comes to."""
+        return len(self.decoded.events)
+
+    @property
     def late(self) -> int:
         """Readings and events that are old by now."""
         return sum(bool(said.marks & Mark.LATE) for said in (*self.decoded.readings, *_dated(self.decoded)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
@@ -16,13 +17,15 @@ from alerts.ledger.port import LedgerUnavailable
 from api.command.process import CANNOT, MISSING, Config, settings_or_exit, tell_log
 from api.command.rejects_told import decoded, found, row, sentence, show_list, show_one, total
 from api.compose.second_look import Second, second_look
-from api.rejects import LogAway, Rejects, looked
+from api.rejects import LogAway, Rejects, looked, resend
 from api.rejects import replay as replayed
 from api.settings import Settings
 from ingest.clock import Clock
 from ingest.dialects.mapped import ProfileError
 from ingest.second_look import Finding, Kept, Listing, Wanted, place_of, readable, since_of
 from ingest.topics import Topic
+from streams import letters
+from streams.letters import Letter
 
 NO: Final = 1
 
@@ -91,11 +94,14 @@ def show(
         "retained": kept.rejected.retained, "content_type": kept.rejected.content_type, "cut": kept.cut,
         "form": form, "raw": text, "decoded": None, "now": None,
     }  # fmt: skip
-    finding = None
-    if not dead:
-        with _looking(settings) as second:
+    finding: Finding | Letter
+    with _looking(settings) as second:
+        if dead:
+            finding = letters.look(kept, settings.log.partitions, second.clock.now(), _late_after(settings))
+        else:
             finding = looked(second.look, kept, second.clock.now())
-            line |= {"decoded": decoded(second.look, kept), "now": found(finding)}
+            line["decoded"] = decoded(second.look, kept)
+        line["now"] = found(finding)
     if as_json:
         _print(line)
     else:
@@ -109,6 +115,7 @@ def replay(
     since: Since = "",
     reason: Reason = "",
     source: Source = "",
+    dead: Dead = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would become of each and write nothing")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One object a message and one total on stdout")] = False,
     config: Config = None,
@@ -117,11 +124,11 @@ def replay(
     settings = settings_or_exit(config)
     tell_log()
     places = _places(idents or [])
-    wanted, rejects = _wanted(since, reason, source, settings.clock.clock()), _opened(settings, dead=False)
+    wanted, rejects = _wanted(since, reason, source, settings.clock.clock()), _opened(settings, dead=dead)
     console = Console(highlight=False)
     seen: set[tuple[int, int]] = set()
 
-    def tell(finding: Finding) -> None:
+    def tell(finding: Finding | Letter) -> None:
         if places:
             seen.add((finding.kept.partition, finding.kept.offset))
         if as_json:
@@ -131,9 +138,12 @@ def replay(
 
     with _log_is_there(), _looking(settings) as second:
         meant = _both(rejects, places, wanted) if places else rejects.wanted(wanted)
-        outcome = asyncio.run(
-            replayed(meant, second.look, settings.log, now=second.clock.now, tell=tell, dry_run=dry_run)
-        )
+        now, log = second.clock.now, settings.log
+        if dead:
+            work = resend(meant, log, now=now, late_after=_late_after(settings), tell=tell, dry_run=dry_run)
+        else:
+            work = replayed(meant, second.look, log, now=now, tell=tell, dry_run=dry_run)
+        outcome = asyncio.run(work)
     missing = [f"{part}:{offset}" for part, offset in places if (part, offset) not in seen]
     if as_json:
         _print({"total": outcome.line(), "written": not dry_run, "missing": missing})
@@ -153,6 +163,10 @@ def _looking(settings: Settings) -> Iterator[Second]:
         _leave(f"the ledger cannot be asked: {error}", MISSING)
     except ProfileError as error:
         _leave(f"gateway.profiles: {error}", CANNOT)
+
+
+def _late_after(settings: Settings) -> timedelta:
+    return timedelta(seconds=settings.gateway.late_after)
 
 
 def _opened(settings: Settings, *, dead: bool) -> Rejects:

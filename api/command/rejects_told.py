@@ -14,6 +14,7 @@ from api.command.decode import told
 from api.rejects import Outcome
 from ingest.dialects.claims import Unreadable
 from ingest.second_look import Fate, Finding, Kept, Listing, SecondLook, counted, printable
+from streams.letters import Letter
 
 _PAIRS: Final = 12  # of source and reason in the summary for people; --json has all
 _WORDS: Final = {
@@ -46,10 +47,10 @@ def decoded(look: SecondLook, kept: Kept) -> dict[str, Any] | None:
     return told(Path(kept.ident), name, decoding, message)
 
 
-def found(finding: Finding) -> dict[str, Any]:
+def found(finding: Finding | Letter) -> dict[str, Any]:
     return {
-        "fate": str(finding.fate), "why": printable(finding.why, 600) or None, "readings": len(finding.decoded.readings),
-        "events": len(finding.decoded.events), "late": finding.late,
+        "fate": str(finding.fate), "why": printable(finding.why, 600) or None, "readings": finding.readings,
+        "events": finding.events, "late": finding.late,
     }  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def show_list(listing: Listing, unreadable: int) -> None:
         console.print(f"{unreadable} records are no rejected message of this version", markup=False)
 
 
-def show_one(line: dict[str, Any], finding: Finding | None) -> None:
+def show_one(line: dict[str, Any], finding: Finding | Letter | None) -> None:
     console = Console(highlight=False)
     table = Table(show_header=False)
     for name in ("id", "at", "source", "topic", "reason", "detail", "size", "content_type"):
@@ -96,11 +97,10 @@ def show_one(line: dict[str, Any], finding: Finding | None) -> None:
         console.print(f"现在重放 replayed now: {sentence(finding)}", soft_wrap=True)
 
 
-def sentence(finding: Finding) -> str:
+def sentence(finding: Finding | Letter) -> str:
     """What became of one message, with markup."""
-    said = finding.decoded
-    parts = [f"{len(said.readings)} readings"] if said.readings else []
-    parts += [f"{len(said.events)} events"] if said.events else []
+    parts = [f"{finding.readings} readings"] if finding.readings else []
+    parts += [f"{finding.events} events"] if finding.events else []
     parts += [f"{finding.late} of them late, never ringing 迟到不响铃"] if finding.late else []
     parts += [escape(printable(finding.why))] if finding.why else []
     return f"{finding.kept.ident}  {_WORDS[finding.fate]}  {', '.join(parts)}".rstrip()

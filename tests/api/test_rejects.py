@@ -26,7 +26,7 @@ from api.rejects import Rejects
 from api.tally import everything
 from ingest.clock import Clock
 from ingest.dialects import hj212_frames as stations
-from ingest.events import Call, Mark, Reading, Rejected, Sighting, decode, encode
+from ingest.events import Call, Mark, Place, Reading, Rejected, Sighting, decode, encode
 from ingest.frames import Frame
 from ingest.log import LogWriter, Record, ensure_topics, record_of
 from ingest.registry import Device, Grid, GridLevel
@@ -65,7 +65,11 @@ STANDING = {
     (3, 2): rejected("x/y", b'{"caller":"13812345678"}', source="x", reason="unknown_topic", detail="the first 24 of 90 bytes: -"),
     (4, 0): rejected("tocsin/gw/s1/telemetry", {"smoke": 0.5}, NOW, detail="s1 belongs to other"),
 }  # fmt: skip
-DEAD = {(1, 9): Rejected("undigested", b"TF9\n\x00", "tocsin.readings/1", OLD, "", "offset 3: InvalidEvent: a frame")}
+FIRE = Frame.of([Reading("s1", "fire_alarm", 1.0, at, at, Place("G", "T"), "smoke", "gw") for at in (OLD, NOW)])
+DEAD = {
+    (1, 9): Rejected("undigested", b"TF9\n\x00", "tocsin.readings/1", OLD, "", "offset 3: InvalidEvent: a frame"),
+    (1, 10): Rejected("undigested", FIRE.encode(), "tocsin.readings/1", NOW, "", "offset 4: KeyError: 'smoke'"),
+}
 
 
 class HeldRejects(Rejects):
@@ -172,7 +176,7 @@ def test_a_list_for_programs_says_all_that_is_asked_for(run: Run) -> None:
         (["--since", OLD.isoformat(), "--reason", "bad_json"], ["0:5"]),
         (["--source", "nobody"], []),
         (["--limit", "0"], []),
-        (["--dead"], ["1:9"]),
+        (["--dead"], ["1:9", "1:10"]),
     ],
 )
 def test_a_list_of_some(options: list[str], found: list[str], run: Run) -> None:
@@ -233,8 +237,31 @@ def test_the_bytes_go_to_a_file_as_they_came(run: Run, tmp_path: Path) -> None:
 
 def test_a_dead_letter_is_shown_as_it_is(run: Run) -> None:
     line = said(run("show", "1:9", "--dead", "--json"))
-    assert (line["form"], line["now"]) == ("hex", None)
+    assert (line["form"], line["decoded"], line["now"]["fate"]) == ("hex", None, "rejected")
     assert run("show", "1:9", "--dead").exit_code == 0
+
+
+def test_dead_letters_go_back_to_where_they_stood_and_the_same_again(run: Run) -> None:
+    tried = run("replay", "--dead", "--dry-run")
+    assert (
+        "2 条报文 messages: 1 understood, 1 rejected; 2 readings and 0 events, 1 of them late; 试运行" in tried.stdout
+    )
+    assert not HeldWriter.records
+    done = run("replay", "--dead")
+    assert done.exit_code == 0, done.output
+    assert "1:9  仍拒收 still rejected" in done.stdout
+    assert "1:10  已解读 understood  2 readings, 1 of them late" in done.stdout
+    (back,) = HeldWriter.records
+    assert (back.topic, back.partition) == (Topic.READINGS, 1)
+    assert [(r.device, r.observed_at, r.marks) for r in rows([back])] == [
+        ("s1", OLD, Mark.LATE),
+        ("s1", NOW, Mark.NONE),
+    ]
+    signals = Detectors(load_rules()).update(Frame.decode(back.value or b""))
+    assert [(s.kind, s.subject, s.event_at) for s in signals] == [("fire", "s1", NOW)]
+    assert run("replay", "--dead", "1:10").exit_code == 0
+    assert HeldWriter.records == [back, back]
+    assert said(run("show", "1:10", "--dead", "--json"))["now"]["fate"] == "understood"
 
 
 def test_a_replay_writes_what_is_understood_and_says_what_became_of_each(run: Run) -> None:
