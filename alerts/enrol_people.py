@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from alerts.quiet.hours import NONE, hours_of
 from alerts.roster import Part, Person, masked
 from ingest.enrol import mangled
 from ingest.events import IDENT_LENGTH, digest
@@ -27,6 +28,7 @@ PEOPLE_COLUMNS: Final = Columns(
         "channels": ("channel", "通知方式"),
         "language": ("lang", "语言"),
         "part": ("主副", "主副岗", "AB角", "A/B角"),
+        "quiet": ("quiet_hours", "免打扰", "免打扰时段"),
     },
     required=("name", "phone", "role", "grid"),
 )
@@ -64,7 +66,8 @@ def check_people(sheet: Sheet, registry: Registry) -> tuple[dict[str, Person], l
 def _person(ident: str, row: Row) -> Person:
     channels, order = tuple(_channels(row)), int(row["order"] or 0)
     language, part = row["language"] or "zh", _PARTS[row["part"].lower()]
-    return Person(ident, row["name"], row["phone"], row["role"], row["grid"], order, channels, language, part)
+    quiet = row["quiet"]
+    return Person(ident, row["name"], row["phone"], row["role"], row["grid"], order, channels, language, part, quiet)
 
 
 def _channels(row: Row) -> list[str]:
@@ -97,6 +100,10 @@ def _person_problems(row: Row, registry: Registry) -> list[Problem]:
     ]
     if row["part"].lower() not in _PARTS:
         wrong.append(row.error(f"part {row['part']!r} is none of a, b (主岗, 副岗)"))
+    try:
+        hours_of(row["quiet"] or NONE)
+    except ValueError as error:
+        wrong.append(row.error(f"quiet {error}, or - for somebody who has none"))
     if row["language"] and row["language"] not in LANGUAGES:
         wrong.append(row.error(f"language {row['language']!r} is none of {', '.join(LANGUAGES)}"))
     return wrong

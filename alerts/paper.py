@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
+from alerts.bundles import Lane
 from alerts.notices import reached
 from alerts.quiet.book import QuietBook
 from alerts.quiet.flapping import Flap
@@ -43,6 +44,9 @@ class Paper:
     def due_escalations(self, now: datetime, *, limit: int, lease: timedelta) -> list[str]:  # noqa: ARG002  (nobody else asks)
         dues = {a.id: (a.escalate_at, *a.timers.values()) for a in self.cases.values()}
         return [ident for ident, instants in dues.items() if any(at is not None and at <= now for at in instants)]
+
+    def due_lanes(self, now: datetime, *, limit: int) -> list[Lane]:  # noqa: ARG002  (nothing is held on paper)
+        return []
 
     def unreachable(self, since: datetime) -> frozenset[str]:
         """Whom the last notices did not reach."""

@@ -281,7 +281,7 @@ class Teller:
             telling.reason in {Reason.INSTRUCTION, Reason.REASSIGNED, Reason.WHISTLE, Reason.CHECK_IN}
             or alert.kind == CANARY
         )
-        return None if asked else self._hours.held_until(person.id, alert.level, now)
+        return None if asked else self._hours.held_until(person.id, alert.level, now, person.quiet)
 
     def _text(self, language: str, channel: str, telling: Telling, alert: Alert, place: str) -> str:
         at = alert.stages.get("event_at")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -16,6 +17,7 @@ from streams.signal import Level
 ZONE: Final = timezone(timedelta(hours=8), "CST")
 WEEK: Final = tuple(range(7))  # 0 is Monday
 DAY: Final = 24 * 60  # minutes
+NONE: Final = "-"  # on a roster: this person has no quiet hours, whatever everybody has
 _WAIT: Final = frozenset({Level.YELLOW, Level.BLUE})
 
 
@@ -60,6 +62,12 @@ def daytime(text: str) -> Daytime:
     return Daytime(start[0] * 60 + start[1], end[0] * 60 + end[1])
 
 
+@cache
+def hours_of(said: str) -> Daytime | None:
+    """The hours that a roster says of somebody: none for `NONE`. Raises `ValueError` with what was wrong."""
+    return None if said == NONE else daytime(said)
+
+
 @dataclass(frozen=True, slots=True)
 class Hours:
     """Quiet hours: everybody's, and those of people who have their own (None: none at all)."""
@@ -67,7 +75,7 @@ class Hours:
     everybody: Daytime | None = None
     people: Mapping[str, Daytime | None] = field(default_factory=lambda: MappingProxyType({}))
 
-    def held_until(self, person: str, level: Level, now: datetime) -> datetime | None:
-        """Until when a notice of a level waits for a person, or None when it goes at once."""
-        own = self.people.get(person, self.everybody)
+    def held_until(self, person: str, level: Level, now: datetime, said: str = "") -> datetime | None:
+        """Until when a notice of a level waits for a person, or None when it goes at once. What the roster has `said` comes first."""
+        own = hours_of(said) if said else self.people.get(person, self.everybody)
         return own.open_until(now) if own is not None and level in _WAIT else None

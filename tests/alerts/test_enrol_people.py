@@ -26,6 +26,15 @@ def test_a_person_is_read_with_everything():
     assert found == {"p1": Person("p1", "李一", PHONE, "leader", "G", 2, ("voice", "sms"), "en")}
 
 
+def test_a_person_says_when_not_to_be_disturbed():
+    header = "姓名,手机,职务,所属网格,免打扰"
+    found, problems = people(f"李一,{PHONE},网格长,G,22:00-07:00\n王二,{PHONE},网格员,G,-\n赵三,{PHONE},网格员,G,", header)
+    assert not problems
+    assert [p.quiet for p in found.values()] == ["22:00-07:00", "-", ""]
+    _, problems = people(f"李一,{PHONE},网格长,G,夜里", header)
+    assert "quiet '夜里' is no time of day: write it as 22:00-07:00, or - for somebody who has none" in problems[0].what
+
+
 def test_a_person_without_an_id_keeps_the_same_one_when_the_number_changes():
     header = "姓名,手机,职务,所属网格,顺序"
     before, _ = people(f"李一,{PHONE},网格长,G,", header)

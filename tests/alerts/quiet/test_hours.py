@@ -75,3 +75,16 @@ def test_what_is_no_time_of_day_is_said(text: str) -> None:
 def test_quiet_hours(says: str, person: str, level: Level, until: datetime | None) -> None:
     hours = Hours(NIGHT, {"late": daytime("23:30-08:00"), "always": None})
     assert hours.held_until(person, level, local(2, 23)) == until, says
+
+
+@pytest.mark.parametrize(
+    ("says", "said", "until"),
+    [
+        ("the roster says nothing: what the policy has for everybody", "", local(3, 7)),
+        ("the roster's hours come first", "22:30-06:00", local(3, 6)),
+        ("the roster says that there are none", "-", None),
+        ("hours that are not now", "12:00-14:00", None),
+    ],
+)
+def test_quiet_hours_of_the_roster(says: str, said: str, until: datetime | None) -> None:
+    assert Hours(NIGHT).held_until("p1", Level.YELLOW, local(2, 23), said) == until, says
