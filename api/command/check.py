@@ -20,10 +20,13 @@ def problems_of(settings: Settings) -> list[str]:
     from alerts.words import load_words
     from api.selfwatch.canary import TOPIC, heard_by
     from ingest.dialects.mapped import load_profiles
+    from streams.orders import load_orders
     from streams.rules import load_rules
 
     checks: list[tuple[str, Callable[[], object]]] = [
         ("worker.rules", lambda: load_rules(settings.worker.rules)),
+        ("worker.orders", lambda: load_orders(settings.worker.orders)),
+        ("notify.platforms", lambda: [platform.key() for platform in settings.notify.platforms]),
         ("notify.policies", lambda: load_policies(settings.notify.policies)),
         ("words", load_words),
         ("gateway.profiles", lambda: load_profiles(settings.gateway.profiles)),
