@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from ingest.dialects.claims import LARGEST, Reason, TimeForm, Unreadable, instant, read_json
-from ingest.dialects.observation import Attributes, Kind, Message, Observation, Value
+from ingest.dialects.observation import Attributes, Kind, Message, Observation, Quality, Value, observed
 from ingest.events import IDENT_LENGTH, Mark
 
 LONGEST_WORD: Final = 500  # characters of a value or an attribute that are kept
@@ -160,7 +160,7 @@ class Said:
         warnings: tuple[str, ...] = (),
     ) -> Observation:
         """An observation of this message."""
-        return Observation(
+        return observed(
             kind,
             self.device,
             metric[:64],
@@ -169,10 +169,12 @@ class Said:
             self.gateway,
             self.device_at,
             self.server_at,
-            key=self.key,
-            warnings=self.warnings + warnings,
-            attributes=attributes or {},
-            marks=self.marks,
+            Quality.GOOD,
+            self.key,
+            self.warnings + warnings if warnings else self.warnings,
+            attributes or {},
+            None,
+            self.marks,
         )
 
     def alarm(

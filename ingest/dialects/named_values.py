@@ -16,6 +16,7 @@ import orjson
 
 from ingest.dialects.claims import DEEPEST, Reason, TimeForm, Unreadable, instant
 from ingest.dialects.observation import Attributes, Kind, Observation, Quality, Value
+from ingest.dialects.observation import observed as make
 from ingest.dialects.value_names import ALARMS, FAULTS, MEASURES, SETTINGS, TESTS, plain, truth
 from ingest.events import IDENT_LENGTH, Mark, Point, digest
 
@@ -61,21 +62,21 @@ class Origin:
 def observed(origin: Origin, said: Iterable[Said]) -> tuple[Observation, ...]:
     """The observations of one envelope; what was said overrules the envelope in time and place."""
     return tuple(
-        Observation(
-            kind=one.kind,
-            device=origin.device,
-            metric=one.metric,
-            value=one.value,
-            unit=one.unit,
-            gateway=origin.gateway,
-            device_at=one.device_at or origin.device_at,
-            server_at=origin.server_at,
-            quality=one.quality,
-            key=origin.key,
-            warnings=origin.warnings + one.warnings,
-            attributes={**origin.attributes, **one.attributes},
-            point=one.point or origin.point,
-            marks=origin.marks | one.marks if origin.marks and one.marks else origin.marks or one.marks,
+        make(
+            one.kind,
+            origin.device,
+            one.metric,
+            one.value,
+            one.unit,
+            origin.gateway,
+            one.device_at or origin.device_at,
+            origin.server_at,
+            one.quality,
+            origin.key,
+            origin.warnings + one.warnings,
+            {**origin.attributes, **one.attributes},
+            one.point or origin.point,
+            origin.marks | one.marks if origin.marks and one.marks else origin.marks or one.marks,
         )
         for one in said
     )

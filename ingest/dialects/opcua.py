@@ -62,18 +62,24 @@ class OpcUa:
 
     def decode(self, message: Message) -> Decoding:
         """Raises `Unreadable` for what is no message of OPC UA, or when nothing of a batch can be used."""
-        body = load(message.payload)
-        body, hub_at = unwrap(body)
-        origin = Origin(_publisher_of(message.topic), hub_at)
+        publisher, body = _publisher_of(message.topic), load(message.payload)
         found: list[Observation] = []
         faults: list[Unreadable] = []
-        for each in body if isinstance(body, list) else [body]:
+        for wrapped in (
+            body if isinstance(body, list) else [body]
+        ):  # a hub may hand over several of its messages at once
             try:
-                found.extend(self._network(each, origin))
+                inner, hub_at = unwrap(wrapped)
             except Unreadable as fault:
                 faults.append(fault)
-            if len(found) > MOST:
-                raise Unreadable(Reason.TOO_BIG, f"more than {MOST} values in one message")
+                continue
+            for each in inner if isinstance(inner, list) else [inner]:
+                try:
+                    found.extend(self._network(each, Origin(publisher, hub_at)))
+                except Unreadable as fault:
+                    faults.append(fault)
+                if len(found) > MOST:
+                    raise Unreadable(Reason.TOO_BIG, f"more than {MOST} values in one message")
         if faults and not found:
             raise faults[0]
         if not found:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from ingest.dialects.making import maker
 from ingest.dialects.observation import Message, Observation, TimeFrom
 from ingest.events import Mark
 
@@ -35,19 +36,33 @@ def settle(observation: Observation, message: Message, ahead: timedelta = AHEAD)
 
     A clock that runs behind is believed: old truth corrects the record, and whether it may still ring is decided by its age.
     """
-    latest = message.received_at + ahead
-    marks = observation.marks | (Mark.RETAINED if message.retained else Mark.NONE)
-    warnings = list(observation.warnings)
-    claims = ((TimeFrom.DEVICE, observation.device_at), (TimeFrom.SERVER, observation.server_at))
-    at, whose = message.received_at, TimeFrom.RECEIVED
-    for name, claim in claims:
-        if claim is not None and claim <= latest:
-            at, whose = claim, name
-            break
-        if claim is not None:
-            warnings.append("clock_skew")
-            marks |= Mark.CLOCK_SKEW
-    if whose is TimeFrom.RECEIVED and "zero_time" in warnings:
+    received, marks, warnings = message.received_at, observation.marks, observation.warnings
+    claim, whose = observation.device_at, TimeFrom.DEVICE
+    if claim is None or claim - received > ahead:
+        claim, whose, marks, warnings = _another(observation, received + ahead, marks, warnings)
+    if message.retained:
+        marks |= Mark.RETAINED
+    if marks is not _NONE:  # flags are slow to take apart, and most observations have none
+        warnings += tuple(word for mark, word in _WORDS.items() if mark & marks)
+    if len(warnings) > 1:
+        warnings = tuple(dict.fromkeys(warnings))
+    return _settled(observation, received if claim is None else claim, whose, marks, warnings)
+
+
+def _another(
+    observation: Observation, latest: datetime, marks: Mark, warnings: tuple[str, ...]
+) -> tuple[datetime | None, TimeFrom, Mark, tuple[str, ...]]:
+    """The platform's clock or ours where the device's is none, or is not believed."""
+    between = observation.server_at
+    ahead = sum(claim is not None and claim > latest for claim in (observation.device_at, between))
+    if ahead:
+        marks, warnings = marks | Mark.CLOCK_SKEW, (*warnings, "clock_skew")
+    if between is not None and between <= latest:
+        return between, TimeFrom.SERVER, marks, warnings
+    if "zero_time" in warnings:
         marks |= Mark.ZERO_TIME
-    warnings += [word for mark, word in _WORDS.items() if mark & marks]
-    return Settled(observation, at, whose, marks, tuple(dict.fromkeys(warnings)))
+    return None, TimeFrom.RECEIVED, marks, warnings
+
+
+_NONE: Final = Mark.NONE
+_settled: Final = maker(Settled)

@@ -436,3 +436,12 @@ def test_a_long_name_does_not_cost_an_alarm_its_ring() -> None:
         64,
         name,
     )
+
+
+def test_several_messages_of_a_hub_at_once_are_each_read_and_dated() -> None:
+    hub = [
+        {"body": network(frame({"x": n})), "enqueuedTime": f"2026-03-01T07:59:0{n}Z", "properties": {}} for n in (1, 2)
+    ]
+    decoding = take([*hub, {"body": "§", "enqueuedTime": None, "properties": {}}])
+    assert [seen.value for seen in decoding.observations] == [1, 2]
+    assert [fault.reason for fault in decoding.faults] == ["bad_value"]
