@@ -54,6 +54,12 @@ _KEEP_BUNDLE: Final = "ON CONFLICT (carrier) DO UPDATE SET told = excluded.told,
 _KEEP_LANE: Final = "ON CONFLICT (person, channel) DO UPDATE SET let_go = excluded.let_go"
 
 
+def riding(carriers: Sequence[str]) -> Select[Any]:
+    """What travels in some messages."""
+    rides = _O.carrier != literal("", literal_execute=True)
+    return select(tables.outbox).where(rides, _O.carrier.in_(carriers)).order_by(_O.created_at, _O.key)
+
+
 def due(now: datetime, limit: int) -> tuple[Select[Any], ...]:
     """The lanes in which something is due: held notices, and groups that are to be told again."""
     oldest = func.min(_O.due_at)

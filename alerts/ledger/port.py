@@ -154,6 +154,9 @@ class Ledger(Protocol):
     def notices_of(self, alerts: Sequence[str]) -> dict[str, list[Notice]]:
         """The notices of several alerts, each alert's oldest first; every alert that was asked for is in it."""
 
+    def riders(self, carriers: Sequence[str]) -> dict[str, list[Notice]]:
+        """What some messages of several speak for, the oldest first; every key that was asked for is in it."""
+
     def notice_by_provider_id(self, provider_id: str) -> Notice | None: ...
 
     def lease_notices(

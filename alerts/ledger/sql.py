@@ -104,6 +104,12 @@ class SqlLedger:
             found[row.alert].append(notice_of(row))
         return found
 
+    def riders(self, carriers: Sequence[str]) -> dict[str, list[Notice]]:
+        found: dict[str, list[Notice]] = {key: [] for key in carriers}
+        for row in self._rows(bundles.riding(list(found))) if found else ():
+            found[row.carrier].append(notice_of(row))
+        return found
+
     def notice_by_provider_id(self, provider_id: str) -> Notice | None:
         found = self._rows(select(tables.outbox).where(_O.provider_id == provider_id).limit(1)) if provider_id else []
         return notice_of(found[0]) if found else None

@@ -190,7 +190,7 @@ def bulk(verb: Verb, said: Bulk, desk: TheDesk) -> Response:
     """Each alert is done or refused by itself; the answer is 200 with a result for each, in the order asked."""
     ids = list(dict.fromkeys(said.ids))
     outcome = desk.conductor.bulk(ids, command_of(verb, said), desk.clock.now())
-    return answer({"results": [_result(ident, outcome.get(ident)) for ident in ids]})
+    return answer({"results": [result_of(ident, outcome.get(ident)) for ident in ids]})
 
 
 @router.post(
@@ -218,6 +218,7 @@ def unseen(alert: Alert) -> bool:
     return "shown_at" not in alert.stages and not alert.handling.over
 
 
-def _result(ident: str, outcome: object) -> BulkResult:
+def result_of(ident: str, outcome: object) -> BulkResult:
+    """What became of one case of several: done, or the reason why not."""
     failed = isinstance(outcome, Exception | str) or outcome is None
     return BulkResult(id=ident, done=not failed, problem=str(outcome or "unknown alert") if failed else "")

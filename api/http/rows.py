@@ -140,6 +140,8 @@ class NoticeRow(TypedDict):
     sent_at: datetime | None
     delivered_at: datetime | None
     finished_at: datetime | None
+    carrier: str  # the key of the notice that speaks for it
+    cases: list[str]  # the alerts that it speaks for, when there are several
 
 
 class PersonRow(TypedDict):
@@ -254,8 +256,8 @@ def entry_row(entry: Entry) -> EntryRow:
     )
 
 
-def notice_row(notice: Notice, registry: Registry) -> NoticeRow:
-    """A notice; the number it goes to is not part of it."""
+def notice_row(notice: Notice, registry: Registry, riders: Sequence[Notice] = ()) -> NoticeRow:
+    """A notice, with the cases of those that travel in it; the number it goes to is not part of it."""
     grid = registry.grids.get(notice.grid)
     return NoticeRow(
         key=notice.key,
@@ -278,6 +280,8 @@ def notice_row(notice: Notice, registry: Registry) -> NoticeRow:
         sent_at=notice.sent_at,
         delivered_at=notice.delivered_at,
         finished_at=notice.finished_at,
+        carrier=notice.carrier,
+        cases=list(dict.fromkeys(rider.alert for rider in riders)),
     )
 
 

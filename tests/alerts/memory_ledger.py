@@ -205,6 +205,9 @@ class MemoryLedger:
         rows = sorted(self.tables.notices.values(), key=lambda n: (n.created_at, n.step, n.key))
         return {ident: [n for n in rows if n.alert == ident] for ident in alerts}
 
+    def riders(self, carriers: Sequence[str]) -> dict[str, list[Notice]]:
+        return {key: [n for n in self.tables.notices.values() if n.carrier == key] for key in carriers}
+
     def notice_by_provider_id(self, provider_id: str) -> Notice | None:
         return next((n for n in self.tables.notices.values() if n.provider_id == provider_id), None)
 
