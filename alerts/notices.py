@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
@@ -19,6 +19,7 @@ from ingest.registry import Grid, GridLevel, Registry
 
 CHINA: Final = timezone(timedelta(hours=8), "CST")  # one zone for the whole country
 PLACE_LENGTH: Final = 26  # characters of a place's name in a text: its lowest levels are what matters
+NAMED: Final = 3  # senses that a text names
 LOG: Final = "log"
 VOICE: Final = "voice"
 
@@ -143,12 +144,18 @@ def compose(words: Words, language: str, channel: str, telling: Telling, alert: 
         kind=words.text(language, "kind", alert.kind),
         place=place,
         time=event_at.astimezone(CHINA).strftime("%H:%M") if event_at else "",
-        origins=words.text(language, "join", "origins").join(words.text(language, "origin", o) for o in alert.origins),
+        origins=_noticed(words, language, alert.origins),
         outcome=words.text(language, "outcome", alert.handling),
         clock=words.text(language, "clock", telling.clock),
         stroke=words.text(language, "stroke", telling.stroke),
         who=telling.who or words.text(language, "place", "nobody"),
     )
+
+
+def _noticed(words: Words, language: str, origins: Sequence[str]) -> str:
+    """Which senses noticed it: the first three by name, so that a text stays short."""
+    named = words.text(language, "join", "origins").join(words.text(language, "origin", o) for o in origins[:NAMED])
+    return words.text(language, "join", "and_others", named=named) if len(origins) > NAMED else named
 
 
 def notice(alert: Alert, person: Person, channel: str, telling: Telling, text: str, now: datetime) -> Notice:

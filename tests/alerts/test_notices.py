@@ -62,8 +62,10 @@ def said(language: str, channel: str, reason: Reason, alert: Alert = ALERT, regi
 
 def test_a_first_text_says_how_bad_what_where_when_and_who_noticed() -> None:
     assert said("zh", "sms", Reason.FIRST) == (
-        "【红色预警】清溪镇杏花村第一网格：火警，16:00，传感器、摄像头、热线、系统、巡查、群众报告。请立即核实处置并接警。"
+        "【红色预警】清溪镇杏花村第一网格：火警，16:00，传感器、摄像头、热线等报告。请立即核实处置并接警。"
     )
+    few = replace(ALERT, origins=("sensor", "patrol", "resident"))
+    assert "传感器、巡查、群众报告" in said("zh", "sms", Reason.FIRST, few)
 
 
 # A whistle says many things (tests/alerts/test_whistle_notices.py), and what a platform hears is no text for people (test_orders.py).
