@@ -69,5 +69,5 @@ def test_canaries_rang_nobody_and_stand_in_no_list(watched: tuple[Stack, Desk]) 
 @pytest.mark.live
 def test_on_real_servers_every_part_is_named_alone_and_told(tmp_path: Path) -> None:
     parts = ("mqtt", "log", "ledger", "series", "gateway", "worker", "sender")
-    found: list[Named] = drill(parts, "stop", quick(6.0), brokers=1, workers=1, folder=tmp_path)
+    found: list[Named] = drill(parts, "stop", quick(4.0), brokers=1, workers=1, folder=tmp_path)
     assert [(n.part, n.right, n.well_s is not None) for n in found] == [(part, True, True) for part in parts], found
