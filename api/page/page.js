@@ -12,7 +12,7 @@ import { connect, link, serverNow, standing } from "./live.js";
 import { colour, drawMap, drawTroubled } from "./map.js";
 import { drawPhones } from "./phones.js";
 import { drawQueue, FILTERS, order, place, raised, visible } from "./queue.js";
-import { anchored, beginPill } from "./rove.js";
+import { anchored, beginPill, inView } from "./rove.js";
 import { at, label, lasting, speak, t, ticking, tongue, word } from "./say.js";
 import { beginSheets, closeSheet, countSheets, readSheet, retellSheet, sheet } from "./sheets.js";
 import { silencesSheet } from "./silences.js";
@@ -133,7 +133,7 @@ function arrived({ entry, alert }) {
     }
     later(readCase, 150);
   }
-  later(draw, 30);
+  later(draw, state.alerts.size > 300 ? 120 : 30); // a storm is drawn less often than it comes
   later(readPhones, 300);
   later(readGrids, 500);
   later(readTimes, 4000);
@@ -188,22 +188,22 @@ function drawTabs() {
     h("button" + (document.documentElement.dataset.view === view ? ".on" : ""), { type: "button", onclick: () => show(view) }, t({ phones: "outbox", times: "response" }[view] ?? view))));
 }
 
+/** Say how old each is, and how long there is until or left. */
+function count(elements, now) {
+  for (const element of elements) {
+    const { since, until, left } = element.dataset;
+    const rest = Date.parse(until ?? left) - now;
+    element.textContent = since ? ticking(now - Date.parse(since)) : until ? (rest > 0 ? t("next", { who: ticking(rest + 999) }) : t("next.soon")) : rest > 0 ? t("left", { time: ticking(rest + 999) }) : t("clock.late");
+    if (left) element.classList.toggle("late", rest <= 0);
+  }
+}
+
 function tick() {
   const now = serverNow();
-  for (const element of document.querySelectorAll("[data-since]")) {
-    if (element.textContent && element.checkVisibility?.({ contentVisibilityAuto: true }) === false) continue; // a row far down the queue
-    element.textContent = ticking(now - Date.parse(element.dataset.since));
+  for (const part of [$("watch"), $("case"), $("sheet"), ...inView($("queue"))]) { // of a thousand rows only those that are seen
+    count(part.querySelectorAll("[data-since], [data-until], [data-left]"), now);
+    paint(now, part);
   }
-  for (const element of document.querySelectorAll("[data-until]")) {
-    const left = Date.parse(element.dataset.until) - now;
-    element.textContent = left > 0 ? t("next", { who: ticking(left + 999) }) : t("next.soon");
-  }
-  for (const element of document.querySelectorAll("[data-left]")) {
-    const left = Date.parse(element.dataset.left) - now;
-    element.textContent = left > 0 ? t("left", { time: ticking(left + 999) }) : t("clock.late");
-    element.classList.toggle("late", left <= 0);
-  }
-  paint(now);
   $("clock").textContent = at(now);
   const how = standing();
   const silent = Math.round((Date.now() - link.heard) / 1000);
@@ -239,12 +239,12 @@ function back() {
 
 /** Go up or down the queue from the case that is shown; the row has the focus, so that Enter and the arrows go on from there. */
 function move(step) {
-  const rows = [...$("queue").querySelectorAll(":scope > .row")];
+  const rows = [...$("queue").children].filter((row) => row.dataset.key);
   const now = rows.findIndex((row) => row.dataset.key === state.selected);
   const wanted = rows[Math.max(0, Math.min(rows.length - 1, now + step))];
   if (!wanted) return;
   choose(wanted.dataset.key);
-  document.querySelector("#queue .row.selected .open")?.focus();
+  [...$("queue").children].find((row) => row.dataset.key === state.selected)?.querySelector(".open").focus();
 }
 
 function show(view) {
@@ -325,7 +325,7 @@ function begin() {
   sheet("instructions", instructionsSheet());
   beginSheets(tick);
   beginKeys({ move, acknowledge: () => { if (state.whole?.alert.may.includes("acknowledge")) act(state.selected, "acknowledge", ""); } }, kept);
-  beginPill($("queue"), $("pill"));
+  beginPill($("queue"), $("pill"), tick);
   later(countSheets, 500);
   if (location.hash.length > 1) choose(decodeURIComponent(location.hash.slice(1)));
   retell();

@@ -16,9 +16,17 @@ export const FILTERS = {
   over: (alert) => alert.over,
 };
 
+const instants = new WeakMap();
+
+/** When it was raised, in milliseconds: read once for each row that comes, since a long queue is put in order often. */
+function raisedAt(alert) {
+  if (!instants.has(alert)) instants.set(alert, Date.parse(raised(alert)));
+  return instants.get(alert);
+}
+
 /** Worst first, then newest. */
 export function order(a, b) {
-  return RANK[b.level] - RANK[a.level] || Date.parse(raised(b)) - Date.parse(raised(a)) || (a.id > b.id ? -1 : 1);
+  return RANK[b.level] - RANK[a.level] || raisedAt(b) - raisedAt(a) || (a.id > b.id ? -1 : 1);
 }
 
 export const raised = (alert) => alert.stages.raised_at ?? alert.stages.event_at ?? alert.last_seen;
@@ -47,7 +55,7 @@ export function visible(alerts, { filter, grid, now }) {
 
 /** Draw the rows into a list; `on` has open(alert) and acknowledge(alert). */
 export function drawQueue(list, rows, { filter, selected, on }) {
-  const stale = list.querySelector(":scope > .empty");
+  const stale = list.firstElementChild?.classList.contains("empty") ? list.firstElementChild : null;
   if (!rows.length) {
     if (list.dataset.empty !== filter + document.documentElement.lang) {
       list.replaceChildren(h("li.empty", {}, h("strong", {}, t("empty." + filter)), filter === "open" ? h("span", {}, t("empty.hint")) : null));

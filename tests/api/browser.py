@@ -128,6 +128,10 @@ class Page:
         assert came, f"it did not become true in {seconds:g} s: {expression}"
         return self.js(expression)
 
+    def painted(self) -> None:
+        """Wait until what has changed has been laid out and drawn."""
+        self.js("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))")
+
     def text(self, selector: str) -> str:
         """What is read there."""
         found: str = self.js(f"document.querySelector({selector!r})?.innerText ?? ''")

@@ -69,7 +69,7 @@ def clock(desk: Served, alert: Alert, name: str = "close") -> dict[str, Any]:
     return dict(next(row for row in clock_rows(found, datetime.now(UTC)) if row["name"] == name))
 
 
-def test_a_clock_is_extended_with_a_reason_and_the_approval_of_somebody_else(desk: Served, opened: Opened) -> None:
+def test_a_clock_is_paused_extended_and_agreed_on_with_a_reason_and_the_approval_of_somebody_else(desk: Served, opened: Opened) -> None:  # fmt: skip
     case = desk.signal("water", subject="w-1", level=Level.YELLOW)
     before = clock(desk, case)["due"]
     page = opened(case)
@@ -83,12 +83,6 @@ def test_a_clock_is_extended_with_a_reason_and_the_approval_of_somebody_else(des
     assert "新时限" in page.text(f"{FORM} .outcome")
     confirm(page)
     assert clock(desk, case)["due"] == before + timedelta(hours=3)
-
-
-def test_a_clock_is_paused_and_goes_on(desk: Served, opened: Opened) -> None:
-    case = desk.signal("water", subject="w-1", level=Level.YELLOW)
-    page = opened(case)
-    page.until("document.querySelector('.clock-verbs button')")
     page.press("p")
     page.until(f"document.querySelector('{FORM}')")
     page.js(f"document.querySelector('{FORM} .quick-word').click()")
@@ -96,15 +90,9 @@ def test_a_clock_is_paused_and_goes_on(desk: Served, opened: Opened) -> None:
     into(page, "批准人", "李主任")
     confirm(page)
     assert clock(desk, case)["state"] == "paused"
-    page.until("document.querySelector('.clock-verbs [data-focus=resume]')")
     page.click(".clock-verbs [data-focus=resume]")
-    page.until("document.querySelector('.clock-verbs [data-focus=pause]')")
+    page.until("document.querySelector('.clock-verbs [data-focus=agree]')")
     assert clock(desk, case)["state"] == "running"
-
-
-def test_a_date_is_agreed_on(desk: Served, opened: Opened) -> None:
-    case = desk.signal("water", subject="w-1", level=Level.YELLOW)
-    page = opened(case)
     page.click(".clock-verbs [data-focus=agree]")
     date = (datetime.now(UTC) + timedelta(days=40)).date().isoformat()
     page.fill(f"{FORM} input[type=date]", date)
@@ -151,7 +139,9 @@ def test_a_long_silence_counts_for_two_hours_until_somebody_else_approves_it(des
     assert (made["approved_by"], made["until"]) == ("李主任", made["ends_at"])
 
 
-def test_a_maintenance_window_names_kinds_days_and_hours(desk: Served, opened: Opened) -> None:
+def test_a_window_names_kinds_and_hours_and_a_drill_counts_once_two_others_have_approved_it(
+    desk: Served, opened: Opened
+) -> None:
     page = opened(desk.signal("water", subject="w-1", level=Level.YELLOW))
     page.press("g", "s")
     page.click(".sheet-bar button:nth-child(2)")
@@ -163,11 +153,6 @@ def test_a_maintenance_window_names_kinds_days_and_hours(desk: Served, opened: O
     (made,) = desk.http.get("/api/v1/silences").json()["maintenance"]
     assert (made["days"], made["daytime"], made["reason"]) == (["tue"], "22:00-02:00", "月检")
     assert len(made["about"]["kinds"]) == 1
-
-
-def test_a_drill_counts_once_two_others_have_approved_it(desk: Served, opened: Opened) -> None:
-    page = opened(desk.signal("water", subject="w-1", level=Level.YELLOW))
-    page.press("g", "s")
     page.click(".sheet-bar button:nth-child(3)")
     into(page, "网格", "第一网格")
     page.press("Enter")
@@ -269,9 +254,11 @@ def test_an_instruction_tells_how_many_it_goes_to_before_it_goes_and_who_has_not
     assert desk.http.get(f"/api/v1/instructions/{made['id']}").json()["instruction"]["standing"] == "ended"
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
-def test_every_form_is_in_the_readers_language_and_every_control_has_a_name(language: str, desk: Served, opened: Opened) -> None:  # fmt: skip
-    page = opened(desk.signal("water", subject="w-1", level=Level.YELLOW), language=language)
+@pytest.mark.parametrize(("language", "shade"), [("zh", "light"), ("en", "dark")])
+def test_every_form_can_be_read_and_every_control_has_a_name(language: str, shade: str, desk: Served, opened: Opened) -> None:  # fmt: skip
+    for kind, level in (("fire", Level.RED), ("gas", Level.ORANGE), ("battery", Level.BLUE)):
+        desk.signal(kind, subject=kind, level=level)
+    page = opened(desk.signal("water", subject="w-1", level=Level.YELLOW), language=language, shade=shade)
     page.until("document.querySelector('.clock-verbs button')")
     forms = (
         "y", "p", "w", "s", "i", "gs1", "gs2", "gs3", "gw", "gi",
@@ -289,7 +276,7 @@ def test_every_form_is_in_the_readers_language_and_every_control_has_a_name(lang
                 f"[...document.querySelectorAll('{FORM} *, .sheet-body *')].flatMap((one) => [...one.childNodes]).filter((one) => one.nodeType === 3).map((one) => one.data)"
             )
             assert {word for words in said for word in re.findall(r"[一-鿿]+", words)} <= PROPER, keys
-        assert nameless(page) == [], keys
+        assert (nameless(page), faint(page)) == ([], []), keys
         page.press("Escape", "Escape")
         page.until(f"!document.querySelector('{FORM}, .sheet-body')")
 
@@ -322,19 +309,6 @@ def nameless(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("shade", ["light", "dark"])
-def test_everything_can_be_read_by_day_and_by_night(shade: str, desk: Served, opened: Opened) -> None:
-    for kind, level in (("fire", Level.RED), ("gas", Level.ORANGE), ("battery", Level.BLUE)):
-        desk.signal(kind, subject=kind, level=level)
-    case = desk.signal("water", subject="w-1", level=Level.YELLOW)
-    page = opened(case, shade=shade)
-    page.until("document.querySelector('.clock-verbs button') && document.querySelectorAll('.row').length === 4")
-    assert faint(page) == []
-    page.press("s")
-    page.until("document.querySelector('.preview b')")
-    assert faint(page) == []
-
-
 def test_letters_are_keys_only_outside_of_fields_and_can_be_switched_off(desk: Served, opened: Opened) -> None:
     case = desk.signal("water", subject="w-1", level=Level.YELLOW)
     page = opened(case)
@@ -361,17 +335,18 @@ def test_letters_are_keys_only_outside_of_fields_and_can_be_switched_off(desk: S
 
 
 def test_a_long_queue_is_one_tab_stop_and_does_not_move_under_the_eye(desk: Served, opened: Opened) -> None:
-    many(desk, 450, "battery", Level.BLUE)
+    many(desk, 230, "battery", Level.BLUE)
     page = opened()
-    page.until("document.querySelectorAll('#queue .row').length === 450", seconds=60)
+    page.until("document.querySelectorAll('#queue .row').length === 230", seconds=60)
     assert page.js("[...document.querySelectorAll('#queue button')].filter((one) => one.tabIndex >= 0).length") == 2
     page.js("document.getElementById('queue').scrollTop = 9000")
     page.until("document.getElementById('queue').scrollTop >= 8000")
     at = "(() => { const box = document.getElementById('queue').getBoundingClientRect(); return document.elementFromPoint(box.left + 40, box.top + 200).closest('.row'); })()"
-    page.js("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
+    page.painted()
     page.js(f"window.seen = {at}.dataset.key; window.top0 = {at}.getBoundingClientRect().top; 0")
     many(desk, 3, "flood", Level.ORANGE)
     page.until("document.querySelector('#pill button')")
+    page.painted()  # the browser anchors a scrolled list when it lays out the next picture
     moved = page.js("document.querySelector(`[data-key='${window.seen}']`).getBoundingClientRect().top - window.top0")
     assert abs(moved) <= 2
     page.click("#pill button")
