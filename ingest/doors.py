@@ -82,7 +82,7 @@ async def run_gateway(
     Raises `LogUnavailable` when the log's topics cannot be had, `ProfileError` for profiles that cannot be used.
     """
     city, counts = City(registry, locate, seal, unknown), counts or GatewayCounts()
-    known = entries(settings.profiles)
+    known = entries(settings.profiles, settings.hotlines)
     dialects = Dialects(open_dialects(settings.profiles), Stream(known))
     await ensure_topics(log)
     async with LogWriter(log, client_id=mqtt.client_id) as writer:

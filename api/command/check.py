@@ -19,6 +19,7 @@ def problems_of(settings: Settings) -> list[str]:
     from alerts.policy import load_policies
     from alerts.words import load_words
     from api.selfwatch.canary import TOPIC, heard_by
+    from ingest.dialects.hotline_profiles import of_file
     from ingest.dialects.mapped import load_profiles
     from streams.orders import load_orders
     from streams.rules import load_rules
@@ -30,6 +31,7 @@ def problems_of(settings: Settings) -> list[str]:
         ("notify.policies", lambda: load_policies(settings.notify.policies)),
         ("words", load_words),
         ("gateway.profiles", lambda: load_profiles(settings.gateway.profiles)),
+        ("gateway.hotlines", lambda: of_file(settings.gateway.hotlines)),
     ]
     found: list[str] = []
     for key, read in checks:

@@ -120,7 +120,7 @@ def decode(
     except SettingsError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
-    known = entries(settings.gateway.profiles)
+    known = entries(settings.gateway.profiles, settings.gateway.hotlines)
     if listed:
         list_dialects([(e.name, e.topics, e.standard) for e in known], as_json=as_json)
         return

@@ -80,7 +80,7 @@ def pushes_of(settings: Settings, parts: Parts, writer: LogWriter, strangers: Un
     def gateway(stream: Stream) -> Gateway:
         return Gateway(parts.book.registry(), parts.book.locate, settings.gateway, (), seal, stream)
 
-    known = entries(settings.gateway.profiles)
+    known = entries(settings.gateway.profiles, settings.gateway.hotlines)
     return Pushes(
         settings.api.push, known, gateway, writer, partitions=settings.log.partitions, clock=parts.clock, unknown=strangers,
         standing=lambda door: LogStanding(settings.log, door),

@@ -46,7 +46,7 @@ def second_look(settings: Settings) -> Iterator[Second]:
             return Gateway(book.registry(), book.locate, own, plain, seal, stream)
 
         pushes = {door.name: door.dialect for door in settings.api.push}
-        ways = Ways(entries(own.profiles), open_dialects(own.profiles), pushes, settings.mqtt.shards)
+        ways = Ways(entries(own.profiles, own.hotlines), open_dialects(own.profiles), pushes, settings.mqtt.shards)
         yield Second(SecondLook(ways, gateway), clock)
     finally:
         ledger.close()

@@ -42,6 +42,7 @@ from ingest.dialects import (
 )
 from ingest.dialects.claims import Reason
 from ingest.dialects.enveloped import HandOn
+from ingest.dialects.hotline_profiles import of_file
 from ingest.dialects.mapped import load_profiles
 from ingest.dialects.observation import Decoder, Decoding, Entry, Fit, Message, decode_safely, rejected
 from ingest.dialects.plain import native_entry, profile_entries
@@ -63,9 +64,14 @@ _MOST_TOPICS: Final = 16_384  # of which it is remembered whose they are
 _LONGEST_TOPIC: Final = 256  # characters of one that is remembered
 
 
-def entries(profiles: Path | None = None) -> tuple[Entry, ...]:
-    """Tocsin's own, the profiles, and every dialect that ships. Raises `ingest.dialects.mapped.ProfileError`."""
-    return (native_entry(), *profile_entries(load_profiles(profiles)), *SHIPPED)
+def entries(profiles: Path | None = None, hotlines: Path | None = None) -> tuple[Entry, ...]:
+    """Tocsin's own, the profiles, and every dialect that ships; `hotlines` has the field names of further hotline platforms.
+
+    Raises `ingest.dialects.mapped.ProfileError`, or `ValueError` for the other file.
+    """
+    own = of_file(hotlines)
+    known = tuple(hotline_fields.with_own(own) if own and e in hotline_fields.ENTRIES else e for e in SHIPPED)
+    return (native_entry(), *profile_entries(load_profiles(profiles)), *known)
 
 
 @runtime_checkable

@@ -283,3 +283,8 @@ ENTRIES: Final = (
         largest=LARGEST_TABLE,
     ),
 )
+
+
+def with_own(own: tuple[Profile, ...]) -> Entry:
+    """The same dialect with a deployment's own profiles, which are asked before those that ship."""
+    return replace(ENTRIES[0], open=lambda: Hotline((*own, *shipped())))

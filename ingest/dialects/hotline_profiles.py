@@ -74,6 +74,16 @@ def load_profiles(text: str) -> tuple[Profile, ...]:
     return _File.model_validate(tomllib.loads(text)).profile
 
 
+def of_file(path: Path | None) -> tuple[Profile, ...]:
+    """The profiles of a deployment's own file, none without one. Raises `ValueError` that names the file and what is wrong."""
+    if path is None:
+        return ()
+    try:
+        return load_profiles(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: cannot be used: {error}") from error
+
+
 @cache
 def shipped() -> tuple[Profile, ...]:
     """The profiles that come with Tocsin."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import orjson
 import pytest
 
-from ingest.dialects.catalogue import SHIPPED, Stream
+from ingest.dialects.catalogue import SHIPPED, Stream, entries
 from ingest.dialects.observation import Message
-from ingest.events import Call, InvalidEvent, Point, decode, encode
+from ingest.events import Call, InvalidEvent, Point, Rejected, decode, encode
 from ingest.gateway import Gateway
 from ingest.orders import Order, platform_of
 from ingest.registry import Registry
@@ -128,3 +129,48 @@ def test_the_same_state_of_the_same_unit_is_the_same_step() -> None:
         for but in ({}, {"unit": "乙局"}, {"state": "handling"}, {"at": NOW + timedelta(1)}, {"due_at": None})
     }
     assert len(steps) == 5
+
+
+CITY = """
+[[profile]]
+name = "yunze"
+markers = ["gdbh"]
+datum = "wgs84"
+
+[profile.fields]
+gdbh = "order_no"
+zt = "status_word"
+cbdw = "unit"
+jzsj = "deadline"
+
+[profile.values.status_word]
+"3" = "处理中"
+"""
+
+
+def test_a_city_s_own_field_names_are_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "hotlines.toml"
+    file.write_text(CITY, encoding="utf-8")
+    body = orjson.dumps({"gdbh": "7001", "zt": "3", "cbdw": "甲局", "jzsj": "2026-03-04 18:00:00"})
+    message = Message("hotline/yunze/orders", body, NOW)
+    (rejected,) = replace(GATEWAY, stream=Stream(entries())).hear(message).events
+    assert isinstance(rejected, Rejected)
+    (call,) = replace(GATEWAY, stream=Stream(entries(None, file))).hear(message).events
+    assert isinstance(call, Call)
+    assert call.order == Order("yunze", "7001", "handling", NOW, "甲局", datetime(2026, 3, 4, 10, 0, tzinfo=UTC))
+    (wide,) = (
+        replace(GATEWAY, stream=Stream(entries(None, file)))
+        .hear(Message("hotline/12345/x", orjson.dumps(WIDE), NOW))
+        .events
+    )
+    assert isinstance(wide, Call), "the families that ship are still read"
+
+
+@pytest.mark.parametrize("wrong", ['[[profile]]\nname = "x"', "= 1", CITY.replace("order_no", "number")])
+def test_a_file_of_field_names_that_cannot_be_meant_is_refused_by_name(tmp_path: Path, wrong: str) -> None:
+    file = tmp_path / "hotlines.toml"
+    file.write_text(wrong, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"hotlines\.toml"):
+        entries(None, file)
+    with pytest.raises(ValueError, match="cannot be used"):
+        entries(None, tmp_path / "missing.toml")
