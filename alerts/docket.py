@@ -15,7 +15,7 @@ from alerts.holding import Holding, settle
 from alerts.hushing import kept
 from alerts.ledger.port import Transaction
 from alerts.lifecycle import step
-from alerts.notices import moved, waiting
+from alerts.notices import moved, reached, waiting
 from alerts.outcome import (
     Cancel,
     Cascade,
@@ -26,6 +26,7 @@ from alerts.outcome import (
     NotifyPerson,
     Outcome,
     Supervise,
+    TellHeard,
     TellReporters,
     TellToldPeople,
     Why,
@@ -184,6 +185,10 @@ class Docket:
                 self._queue(alert, *self.teller.resolve(alert, effect, known, self.now))
             case WriteBack():
                 self._queue(alert, *self.teller.write_back(alert, effect, self.now))
+            case TellHeard():
+                told = (n for n in self._notices_of(alert.id).values() if n.created_at >= effect.since and reached(n))
+                for person in dict.fromkeys(n.person for n in told if n.reason is Reason.NO_WORD):
+                    self._queue(alert, *self.teller.heard(alert, effect, person, self.now))
             case TellReporters():
                 for report, person in effect.reports:
                     self._queue(alert, *self.teller.report(alert, report, person, self.now))

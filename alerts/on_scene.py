@@ -16,7 +16,7 @@ from alerts.alert import Alert, Entry, Handling, Reason
 from alerts.commands import Event, GiveBack, TakeIn
 from alerts.elapsed import Begins, bands
 from alerts.moves import Move
-from alerts.outcome import Cancel, Effect, NotAllowed, NotifyAbove, NotifyPerson, Outcome, Why
+from alerts.outcome import Cancel, Effect, NotAllowed, NotifyAbove, NotifyPerson, Outcome, TellHeard, Why
 from alerts.rules import seconds
 from alerts.scene import Scene
 from alerts.scene_commands import Arrive, CheckIn
@@ -62,7 +62,7 @@ def check_in(alert: Alert, command: CheckIn, now: datetime) -> Outcome:
     entry = line(alert, command, now, person=scene.person, silent_s=silent)
     effects: tuple[Effect, ...] = (Cancel(Why.CHECKED_IN, reasons=REASONS),)
     if scene.missed:
-        effects += (NotifyAbove("", Reason.WORD, person=scene.person, channels=CHANNELS),)
+        effects += (TellHeard(scene.heard_at, scene.person, CHANNELS),)
     return Outcome(_timed(_with(alert, heard)), (entry,), effects)
 
 

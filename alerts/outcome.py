@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from alerts.alert import Alert, Entry, Handling, Reason
@@ -183,6 +184,15 @@ class TellToldPeople:
 
 
 @dataclass(frozen=True, slots=True)
+class TellHeard:
+    """Whoever was told since an instant that no word came from the scene hears that `person` has been heard of."""
+
+    since: datetime
+    person: str
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TellReporters:
     """The grid workers who reported it hear what became of it: (report, person), each once."""
 
@@ -210,6 +220,7 @@ Effect = (
     | Cancel
     | Cascade
     | TellToldPeople
+    | TellHeard
     | TellReporters
     | WriteBack
 )

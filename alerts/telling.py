@@ -15,7 +15,7 @@ from alerts.commands import Skipped, Told
 from alerts.instructed import no_link
 from alerts.notices import Telling, channels_for, compose, episode, notice, place_name, reached
 from alerts.order_reports import report_notice
-from alerts.outcome import Notify, NotifyAbove, NotifyPerson, Supervise, TellToldPeople, Why, WriteBack
+from alerts.outcome import Notify, NotifyAbove, NotifyPerson, Supervise, TellHeard, TellToldPeople, Why, WriteBack
 from alerts.propagation import Reach
 from alerts.quiet.drill import MARK
 from alerts.quiet.hours import ZONE, Hours
@@ -183,6 +183,15 @@ class Teller:
         if not notices and not skipped:
             return [], None
         return notices, Told(Reason.RESOLVED, -1, "", tuple((n.person, n.channel) for n in notices), tuple(skipped))
+
+    def heard(self, alert: Alert, told: TellHeard, person: str, now: datetime) -> tuple[list[Notice], Told]:
+        """The notice for somebody who was told that no word came from the scene: one has."""
+        known, about = self.person(person), self.person(told.person)
+        if known is None:
+            return [], Told(Reason.WORD, -1, "", (), (Skipped(Why.PERSON_UNKNOWN, person),))
+        telling = Telling(Reason.WORD, -1, f"{episode(alert)}/{alert.version}", who=about.name if about else "")
+        notices, skipped = self._to((known,), told.channels, alert, telling, now)
+        return notices, Told(Reason.WORD, -1, "", tuple((n.person, n.channel) for n in notices), skipped)
 
     def report(self, alert: Alert, report: str, person: str, now: datetime) -> tuple[list[Notice], Told]:
         """The notice for the grid worker who reported it: what became of it. One report gives one notice, whatever happens later."""

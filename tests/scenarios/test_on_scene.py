@@ -24,7 +24,7 @@ from alerts.on_scene import ASK, MISS, silence
 from alerts.outcome import NotAllowed
 from alerts.whistle_commands import Attend, Blow
 from tests.scenarios.test_whistle_stories import CREW, POLICIES
-from tests.scenarios.timeline import START, Line
+from tests.scenarios.timeline import START, Line, person
 
 MINUTE = 60
 ASKED, MISSED = 20, 30  # minutes, at red as shipped
@@ -72,6 +72,21 @@ def test_a_word_begins_the_time_anew_and_whoever_was_told_hears_of_it() -> None:
     assert line.only().timers[ASK] == line.now + timedelta(minutes=ASKED)
     minute(line, MISSED + 1 + ASKED)
     assert whats(line) == ["check_in_due", "check_in_missed", "checked_in", "check_in_due"]
+
+
+def test_those_who_were_told_hear_that_a_word_has_come_whoever_stands_above_by_then() -> None:
+    line = minute(there(), MISSED)
+    line.ledger.replace_place((), (), (person("newcomer", "v1", "village_head", -1),))
+    line.say(CheckIn("人leader1", "page"))
+    assert heard(line)[-2:] == ["head1/sms: word", "head1/voice: word"]
+
+
+def test_who_was_never_reached_need_not_hear_that_it_was_nothing() -> None:
+    line = there()
+    line.provider = lambda _: None
+    minute(line, MISSED).say(CheckIn("人leader1", "page"))
+    assert {n.state for n in line.notices(Reason.NO_WORD)} == {NoticeState.CANCELLED}
+    assert line.notices(Reason.WORD) == []
 
 
 def test_who_says_so_in_time_is_never_asked_and_nobody_else_hears_anything() -> None:
