@@ -191,7 +191,7 @@ def test_without_a_door_to_the_platform_the_timeline_says_so() -> None:
     desk.order("1")
     done(desk, "1")
     assert desk.line.notices(Reason.ORDER) == []
-    assert [e.why for e in desk.line.lines("not_told") if e.detail["reason"] == Reason.ORDER] == ["no_door"] * 3
+    assert [e.why for e in desk.line.lines("not_told") if e.detail.get("reason") == Reason.ORDER] == ["no_door"] * 3
 
 
 def test_one_matter_of_several_orders_is_dispatched_once_and_every_order_and_caller_hears() -> None:
