@@ -55,8 +55,10 @@ def fits(message: Message) -> Fit:
     if head.startswith(_METHODS):
         line = head.partition(b"\n")[0]
         return Fit.MARKED if b"/requests" in line or b"/services" in line else Fit.NO
-    if b"service_request" in head or (
-        b"service_code" in head and (b"service_name" in head or b"lat=" in head or b"address" in head)
+    if (
+        b"service_request" in head
+        or (b'"token"' in head and b'"service_notice"' in head)
+        or (b"service_code" in head and (b"service_name" in head or b"lat=" in head or b"address" in head))
     ):
         return Fit.MARKED if head.lstrip()[:1] in {b"<", b"[", b"{"} or b"=" in head else Fit.NO
     return Fit.NO

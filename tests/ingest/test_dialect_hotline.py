@@ -320,3 +320,27 @@ def test_nothing_that_is_sent_is_a_fault_of_ours(body: Any) -> None:
 @given(st.binary(max_size=120))
 def test_no_table_is_a_fault_of_ours(tail: bytes) -> None:
     assert not read("工单编号,工单状态,受理时间\n".encode() + tail).reason.startswith("fault")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "record", "kind", "device", "value"),
+    [
+        ("an order in our own names", {"order_no": "9", "status": "已派遣", "unit": "甲局", "call_time": "2025-09-12 10:11:08"}, Kind.ORDER, "9", "dispatched"),
+        ("an order's status under its longer name", {"order_no": "9", "status_word": "已派遣"}, Kind.ORDER, "9", "dispatched"),
+        ("a call in our own names", {"call_id": "c1", "call_time": "2025-09-12 10:11:08", "content": "隔壁冒烟"}, Kind.CALL, "c1", "隔壁冒烟"),
+        ("a call in Chinese names", {"通话编号": "c1", "来电时间": "2025-09-12 10:11:08", "内容": "隔壁冒烟"}, Kind.CALL, "c1", "隔壁冒烟"),
+    ],
+)  # fmt: skip
+def test_who_speaks_in_our_own_names_needs_no_profile(
+    sentence: str, record: dict[str, Any], kind: Kind, device: str, value: str
+) -> None:
+    assert fits(message(orjson.dumps(record))) is Fit.MARKED, sentence
+    (seen,) = read(orjson.dumps(record)).observations
+    assert (seen.kind, seen.device, seen.value) == (kind, device, value), sentence
+
+
+@pytest.mark.parametrize("secret", ["secret", "isSecret", "is_secret", "anonymous", "isAnonymous"])
+def test_a_secret_call_in_our_own_names_says_nothing_of_its_caller(secret: str) -> None:
+    record = {"call_id": "c1", "content": "x", "caller": "13800000000", "caller_name": "张三", secret: True}
+    (seen,) = read(orjson.dumps(record)).observations
+    assert (seen.caller, {name for name in seen.attributes if "caller" in name}) == ("", set())
