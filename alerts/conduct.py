@@ -34,7 +34,7 @@ from alerts.instructed import Speaker, no_link
 from alerts.instructing import Instructor
 from alerts.instructions import part_of
 from alerts.ledger.port import Conflict, Ledger, Transaction
-from alerts.letting_go import LANES, divert, leave, let_go
+from alerts.letting_go import LANES, TURNS, divert, leave, let_go
 from alerts.order_events import Ordered
 from alerts.outcome import NotAllowed, Why
 from alerts.policy import Policies
@@ -129,9 +129,11 @@ class Conductor:
     def _let_go(self, now: datetime) -> int:
         """Send off, bundle or drop what was held until `now`; returns for how many lanes."""
         done = 0
-        while lanes := self._ledger.due_lanes(now, limit=LANES):
-            self._transact(now, partial(let_go, lanes=lanes))
-            done += len(lanes)
+        for _ in range(TURNS):
+            lanes = self._ledger.due_lanes(now, limit=LANES)
+            if lanes:
+                self._transact(now, partial(let_go, lanes=lanes))
+                done += len(lanes)
             if len(lanes) < LANES:
                 break
         return done
@@ -235,7 +237,9 @@ class Conductor:
         if isinstance(command, Grade):
             return replace(command, policy=self._policies.policy(alert.kind))
         if isinstance(command, Triage):
-            return replace(command, policy=self._policies.policy(alert.kind), questions=self._policies.triage.of(alert.kind))
+            return replace(
+                command, policy=self._policies.policy(alert.kind), questions=self._policies.triage.of(alert.kind)
+            )
         if isinstance(command, Blow | NameUnits):
             return replace(command, plan=self._policies.whistle)
         if not isinstance(command, Dispatch):
@@ -266,7 +270,9 @@ class Conductor:
                 then = docket.apply(alert, Cleared(signal)) if alert else None
             else:
                 then = self._raise(docket, candidates, signal, alert)
-                if end_of(signal.key) in held or docket.holds(end_of(signal.key)) is not None:  # its end was faster than it
+                if (
+                    end_of(signal.key) in held or docket.holds(end_of(signal.key)) is not None
+                ):  # its end was faster than it
                     then = docket.apply(then, Cleared(signal))
             docket.hold(mark(signal), then.id if then else "")  # the end of an episode nobody knew of is held as well
             if then is not None:
@@ -274,7 +280,6 @@ class Conductor:
                 then = areas.met(signal, docket.apply(then, turned) if turned else then)
                 candidates.put(then)
                 docket.hold(signal.key, then.id)
-
 
     def _raise(self, docket: Docket, candidates: Candidates, signal: Signal, known: Alert | None) -> Alert:
         policy = self._policies.policy(signal.kind)

@@ -142,8 +142,7 @@ class Docket:
         written = {alert.id for alert, _ in changes}
         saved = self.tx.save_all(changes) if changes else []
         self.tx.append([line for ident, lines in self._entries.items() if ident not in written for line in lines])
-        for notice in self._moved.values():
-            self.tx.update(notice)
+        self.tx.update(*self._moved.values())
         self.tx.queue(list(self._new.values()))
         self.tx.hold(self._held)
         self.gate.finish()

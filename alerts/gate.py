@@ -68,6 +68,10 @@ class Gate:
         """Ask in one question for what is remembered of the devices of a batch."""
         self._known([flap_key(s.subject, s.rule) for s in signals])
 
+    def remember(self, alerts: Iterable[Alert]) -> None:
+        """Ask in one question for what is remembered of the devices of some alerts."""
+        self._known([key for alert in alerts for key in flap_keys(alert.subjects, alert.rules)])
+
     def edge(self, signal: Signal) -> Flapped | None:
         """A device came or went. Nothing is remembered of one that came for the first time; it is from when it went."""
         key = flap_key(signal.subject, signal.rule)

@@ -27,7 +27,8 @@ from alerts.quiet.grouping import Group
 from alerts.quiet.hush import Hush
 from ingest.events import digest
 
-LANES: Final = 50  # in one transaction
+LANES: Final = 10  # in one transaction: other writers wait meanwhile, and red must not
+TURNS: Final = 5  # transactions before others have a moment of their own
 
 
 def let_go(docket: Docket, lanes: Sequence[Lane]) -> None:
@@ -37,7 +38,7 @@ def let_go(docket: Docket, lanes: Sequence[Lane]) -> None:
     groups = bundles.groups({n.bundle for n in held if n.bundle}) | bundles.repeating(lanes, docket.now)
     told = {ident for group in groups.values() if group.log is not None for ident in group.log.firing}
     docket.load(docket.tx.alerts(sorted({n.alert for n in held} | told)))
-    docket.know(bundles.of_alerts(sorted({n.alert for n in held})))
+    docket.gate.remember(alert for one in held if (alert := docket.get(one.alert)) is not None)
     for one in held:
         _hush(docket, one)
     before = bundles.let_go(lanes)
@@ -71,6 +72,8 @@ def _hush(docket: Docket, held: Notice) -> None:
 
 
 def _done(docket: Docket, lane: Lane, view: View, made: Plan) -> dict[str, Group]:
+    if made.dropped:
+        docket.know(docket.tx.bundles.of_alerts(sorted({one.alert for one, _ in made.dropped})))
     for one, why in made.dropped:
         docket.move(one, NoticeState.CANCELLED, Delivered(one, NoticeState.CANCELLED, why))
     for one, until, why in made.kept:

@@ -97,8 +97,8 @@ class Paper:
         self.outbox.update(fresh)
         return len(fresh)
 
-    def update(self, notice: Notice) -> None:
-        self.outbox[notice.key] = notice
+    def update(self, *notices: Notice) -> None:
+        self.outbox.update({notice.key: notice for notice in notices})
 
     def append(self, entries: Sequence[Entry]) -> None:
         self.entries += [replace(entry, seq=len(self.entries) + n) for n, entry in enumerate(entries, start=1)]

@@ -17,7 +17,7 @@ from alerts.ledger.tables import EPOCH, Instant, microseconds
 from alerts.quiet.budgets import Let
 from alerts.quiet.grouping import Group, Log, Now
 
-MOST: Final = 2000  # held notices that are looked at together; the rest follows
+MOST: Final = 500  # held notices that are looked at together; the rest follows
 _CHUNK: Final = 5000
 _O: Final = tables.outbox.c
 _G: Final = bundle_tables.notice_group.c

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from alerts.alert import Alert, Entry, Notice
-from alerts.duty import Duty
 from alerts.bundles import Lane
+from alerts.duty import Duty
 from alerts.ledger.bundle_port import WritesBundles
 from alerts.ledger.instruction_port import Instructions, WritesInstructions
 from alerts.ledger.quiet_port import ReadsQuiet, WritesQuiet
@@ -93,8 +93,8 @@ class Transaction(Protocol):
     def queue(self, notices: Sequence[Notice]) -> int:
         """Put notices in the outbox in the state they carry; one whose key exists is passed over. Returns how many were new."""
 
-    def update(self, notice: Notice) -> None:
-        """Write a notice's new state."""
+    def update(self, *notices: Notice) -> None:
+        """Write the new states of notices."""
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Append entries without touching an alert."""
@@ -124,7 +124,9 @@ class Filter:
     subject: str = ""
     open_only: bool = False
     since: datetime | None = None
-    seen: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] | None = None  # levels and grids that go together; any of them
+    seen: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] | None = (
+        None  # levels and grids that go together; any of them
+    )
 
 
 @dataclass(frozen=True, slots=True)

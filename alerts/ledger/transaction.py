@@ -171,13 +171,13 @@ class SqlTransaction:
         self._queued.update(fresh)
         return len(fresh)
 
-    def update(self, notice: Notice) -> None:
-        if notice.key in self._queued:
-            self._queued[notice.key] = notice
-            return
+    def update(self, *notices: Notice) -> None:
+        self._queued.update({n.key: n for n in notices if n.key in self._queued})
+        written = [n for n in notices if n.key not in self._queued]
         # A lease belongs to a notice that is on its way: in any other state nobody holds it.
-        keep = ("leased_until",) if notice.state is NoticeState.SENDING else ()
-        self._bulks.change(tables.outbox, "key", *keep).run(self._connection, [_by_key(notice_row(notice), "key")])
+        for keep, leased in (((), False), (("leased_until",), True)):
+            rows = [_by_key(notice_row(n), "key") for n in written if (n.state is NoticeState.SENDING) is leased]
+            self._bulks.change(tables.outbox, "key", *keep).run(self._connection, rows)
 
     def append(self, entries: Sequence[Entry]) -> None:
         self._entries += [entry_row(entry) for entry in entries]

@@ -129,8 +129,8 @@ class MemoryTransaction:
         self._t.notices.update({n.key: n for n in fresh})
         return len(fresh)
 
-    def update(self, notice: Notice) -> None:
-        self._t.notices[notice.key] = notice
+    def update(self, *notices: Notice) -> None:
+        self._t.notices.update({notice.key: notice for notice in notices})
 
     def append(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
@@ -292,7 +292,9 @@ class MemoryLedger:
 
     def given_to(self, people: Sequence[str], since: datetime) -> list[Alert]:
         wanted = set(people) - {""}
-        theirs = (a for a in self.tables.alerts.values() if wanted & {a.assignee, a.work.scene.person if a.work.scene else ""})
+        theirs = (
+            a for a in self.tables.alerts.values() if wanted & {a.assignee, a.work.scene.person if a.work.scene else ""}
+        )
         found = [a for a in theirs if not a.handling.over or a.stages["raised_at"] >= since]
         return sorted(found, key=lambda a: (-a.stages["raised_at"].timestamp(), a.id))[:1000]
 
@@ -343,5 +345,8 @@ def _fits(alert: Alert, wanted: Filter) -> bool:
         and (not wanted.subject or wanted.subject in {*alert.subjects, *(o.number for o in alert.work.orders)})
         and (not wanted.open_only or not alert.handling.over)
         and (wanted.since is None or alert.stages["raised_at"] >= wanted.since)
-        and (wanted.seen is None or any(alert.level in levels and alert.place.grid in grids for levels, grids in wanted.seen))
+        and (
+            wanted.seen is None
+            or any(alert.level in levels and alert.place.grid in grids for levels, grids in wanted.seen)
+        )
     )
