@@ -80,7 +80,9 @@ class Reason(StrEnum):
     REPORTED = "reported"  # what became of it, to the grid worker who reported it
 
 
-AFTERWARDS: Final = frozenset({Reason.RESOLVED, Reason.REPORTED, Reason.ORDER})  # said when a case is over: they begin nothing
+AFTERWARDS: Final = frozenset(
+    {Reason.RESOLVED, Reason.REPORTED, Reason.ORDER}
+)  # said when a case is over: they begin nothing
 
 
 class NoticeState(StrEnum):

@@ -128,7 +128,8 @@ class GatewaySettings(Section):
 
     profiles: Path | None = Field(None, title="TOML file with mapping profiles of sources that no dialect knows")
     hotlines: Path | None = Field(
-        None, title="TOML file with the field names of hotline platforms, beside the families that ship (docs/orders.md)"
+        None,
+        title="TOML file with the field names of hotline platforms, beside the families that ship (docs/orders.md)",
     )
     late_after: float = Field(
         300, gt=0, title="Seconds after which a reading is old on arrival: it corrects the record and never rings"

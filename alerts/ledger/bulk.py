@@ -125,7 +125,7 @@ def _conversion(kind: Any, dialect: Dialect) -> _Conversion:
         return microseconds
     if isinstance(kind, JSON):
         return as_json
-    return cast(_Conversion, kind.dialect_impl(dialect).bind_processor(dialect))
+    return cast("_Conversion", kind.dialect_impl(dialect).bind_processor(dialect))
 
 
 def _given(table: Table) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import alerts.ledger.bundle_tables
 import alerts.ledger.instruction_tables
 import alerts.ledger.order_tables
 import alerts.ledger.quiet_tables
-import alerts.ledger.report_tables  # noqa: F401  # so that `metadata` knows them
+import alerts.ledger.report_tables
+import alerts.ledger.unknown_tables  # noqa: F401  # so that `metadata` knows them
 from alerts.ledger.tables import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)

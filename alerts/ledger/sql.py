@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, false, func, literal, or_, select, tuple_, update
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, func, literal, or_, select, tuple_, update
+from sqlalchemy.sql import false
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.bundles import Lane

@@ -311,17 +311,3 @@ compatibility: Final = Table(
     Column("revision", Text, primary_key=True, nullable=False),
     Column("usable_from", Text, nullable=False),
 )
-
-# Devices that were heard and are not enrolled (`ingest.unknown`).
-unknown_device: Final = Table(
-    "unknown_device",
-    metadata,
-    Column("device", Text, primary_key=True),
-    Column("gateway", Text, nullable=False),
-    Column("messages", BigInteger, nullable=False),
-    Column("first_seen", Instant, nullable=False),
-    Column("last_seen", Instant, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("sample", JSON, nullable=False),
-    Index("unknown_device_seen", "last_seen", "device"),
-)

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, delete, exists, select
 from alerts.ledger import place, tables
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.port import NotAdopted
+from alerts.ledger.unknown_tables import unknown_device
 from ingest.registry import Device
 from ingest.unknown import MOST, UnknownDevice, each_once
 
-_TABLE: Final = tables.unknown_device
+_TABLE: Final = unknown_device
 _U: Final = _TABLE.c
 _ENROLLED: Final = exists().where(tables.device.c.id == _U.device)
 _LATER: Final = ("gateway", "last_seen", "source", "sample")  # columns in which the later word counts

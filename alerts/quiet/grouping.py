@@ -142,7 +142,7 @@ def opens_at(group: Group | None, raised_at: datetime, now: datetime, timing: Ti
     """
     if group is None or not group.lasts:
         return max(raised_at + timing.wait, now)
-    return group.flush_at if group.flush_at >= now else now
+    return max(group.flush_at, now)
 
 
 def sent(group: Group, so: Now, now: datetime, timing: Timing) -> Group:

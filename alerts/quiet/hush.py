@@ -15,7 +15,9 @@ class Quiet(StrEnum):
     MAINTENANCE = "maintenance"  # a recurring maintenance window (维护)
     INHIBITED = "inhibited"  # a worse alert at the same place or gateway says it all (抑制)
     FLAPPING = "flapping"  # it comes and goes all the time (抖动)
-    GATHERING = "gathering"  # it waits a moment for what belongs to it (合并等待): said by builds before groups had a ledger
+    GATHERING = (
+        "gathering"  # it waits a moment for what belongs to it (合并等待): said by builds before groups had a ledger
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,9 @@ class _Budget(_Table):
     @model_validator(mode="after")
     def _says_something(self) -> _Budget:
         if not self.most and not self.identical:
-            raise ValueError("a budget needs most (minutes = messages) or identical (the same words in a day); write one")
+            raise ValueError(
+                "a budget needs most (minutes = messages) or identical (the same words in a day); write one"
+            )
         return self
 
     def value(self) -> Budget:

@@ -27,7 +27,8 @@ EXAMPLE: Final[dict[str, Any]] = {
     "id": "6f1c0d4be2a94f0b7c1a2e55", "kind": "fire", "level": "red", "condition": "active", "handling": "new", "over": False,
     "grid": "yz-03-07", "township": "yz-03", "grid_names": ["云泽县", "柳溪镇", "第七网格"],
     "point": {"lat": 30.1, "lon": 103.2}, "placed_by": "registry", "origins": ["sensor", "camera"],
-    "subjects": ["smoke-0142", "cam-01"], "rules": ["smoke-density"], "rule_versions": ["smoke-density@3f9c01ab"], "count": 3, "text": "", "value": 0.31, "marks": [],
+    "subjects": ["smoke-0142", "cam-01"], "rules": ["smoke-density"], "rule_versions": ["smoke-density@3f9c01ab"],
+    "count": 3, "text": "", "value": 0.31, "marks": [],
     "stages": {"event_at": "2026-05-01T08:00:00+00:00", "raised_at": "2026-05-01T08:00:01.200000+00:00"},
     "last_seen": "2026-05-01T08:00:09+00:00", "assignee": "", "step": 1, "steps": 4,
     "escalate_at": "2026-05-01T08:00:05+00:00", "quiet": None, "policy": "fire-red/1", "outcome": "", "version": 4,
@@ -149,7 +150,9 @@ def list_alerts(request: Request, desk: TheDesk, query: Annotated[AlertQuery, Qu
 @router.get(
     "/alerts/{ident}",
     summary="警情详情 · One case with its timeline, notices and who answers for the place",
-    responses=documented(AlertWhole, {"alert": EXAMPLE, "timeline": [], "notices": [], "ladder": [], "reports": [], "seq": 812}),
+    responses=documented(
+        AlertWhole, {"alert": EXAMPLE, "timeline": [], "notices": [], "ladder": [], "reports": [], "seq": 812}
+    ),
 )
 def one_alert(ident: Ident, desk: TheDesk) -> Response:
     seq = desk.ledger.last_seq()

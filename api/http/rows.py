@@ -207,7 +207,10 @@ def alert_row(alert: Alert, registry: Registry, notices: Iterable[Notice] = (), 
         elapsed=elapsed_rows(alert),
         scene=scene_row(alert),
         version=alert.version,
-        may=[*(move.value.replace("_", "-") for move in allowed(alert.handling)), *(["check-in"] if alert.work.scene else [])],
+        may=[
+            *(move.value.replace("_", "-") for move in allowed(alert.handling)),
+            *(["check-in"] if alert.work.scene else []),
+        ],
         told=told(notices),
     )
 

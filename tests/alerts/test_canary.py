@@ -36,9 +36,7 @@ PEOPLE = [Person("p1", "张三", "+861000000001", "catcher", "g1", channels=("vo
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
 def ledger(request: pytest.FixtureRequest, tmp_path) -> Iterator[Ledger]:
     sqlite = request.param == "sqlite"
-    opened = open_ledger(
-        empty_ledger(tmp_path) if sqlite else request.getfixturevalue("postgres").new_ledger()
-    )
+    opened = open_ledger(empty_ledger(tmp_path) if sqlite else request.getfixturevalue("postgres").new_ledger())
     opened.replace_place([Grid("g1", "一网格", GridLevel.GRID)], [], PEOPLE)
     yield opened
     opened.close()

@@ -28,7 +28,9 @@ def test_a_person_is_read_with_everything():
 
 def test_a_person_says_when_not_to_be_disturbed():
     header = "姓名,手机,职务,所属网格,免打扰"
-    found, problems = people(f"李一,{PHONE},网格长,G,22:00-07:00\n王二,{PHONE},网格员,G,-\n赵三,{PHONE},网格员,G,", header)
+    found, problems = people(
+        f"李一,{PHONE},网格长,G,22:00-07:00\n王二,{PHONE},网格员,G,-\n赵三,{PHONE},网格员,G,", header
+    )
     assert not problems
     assert [p.quiet for p in found.values()] == ["22:00-07:00", "-", ""]
     _, problems = people(f"李一,{PHONE},网格长,G,夜里", header)

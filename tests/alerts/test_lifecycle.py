@@ -120,7 +120,9 @@ def signal(subject: str = "s1", level: str = "orange", at: int = 0, **but: objec
 def opened(level: str = "orange") -> Alert:
     begun = step(None, Raised(signal(level=level), PLAIN, "a1", "fire|g1"), T0).alert
     there = Scene("乙", T0, T0)  # so that a word can come from there
-    return replace(begun, work=replace(begun.work, callers=(CALLER,), clocks=(*begun.work.clocks, RESTING), scene=there))
+    return replace(
+        begun, work=replace(begun.work, callers=(CALLER,), clocks=(*begun.work.clocks, RESTING), scene=there)
+    )
 
 
 def at(handling: Handling, level: str = "orange") -> Alert:

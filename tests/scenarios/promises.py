@@ -71,7 +71,9 @@ class Promises:
                 self._rings_once(notice, after.alerts[notice.alert], fresh)
         for was, notice in moved:
             self._moves_on(was, notice, fresh)
-        touched = {a.id for a in changed} | {n.alert for n in (*new, *(n for _, n in moved)) if not speaks_for_others(n)}
+        touched = {a.id for a in changed} | {
+            n.alert for n in (*new, *(n for _, n in moved)) if not speaks_for_others(n)
+        }
         for ident in touched:
             self._people(after.alerts[ident], [n for n in after.notices.values() if n.alert == ident])
         self.before = after

@@ -1,4 +1,6 @@
-"""Held notices, the groups they belong to, and what each person was sent lately. Only adds: a notice that an earlier build queues is not held.
+"""Held notices, the groups they belong to, and what each person was sent lately.
+
+Only adds: a notice that an earlier build queues is not held.
 
 Revision ID: 0011
 """
