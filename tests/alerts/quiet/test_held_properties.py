@@ -123,6 +123,7 @@ class Outbox(RuleBasedStateMachine):
                 assert len(before) < most, f"{one} went over {most} within {within}"
 
     def teardown(self) -> None:
+        logging.disable(logging.NOTSET)
         self.line.answers.clear()
         self.line.at((self.line.now - START).total_seconds() + 6 * 3600)
         self.look()
