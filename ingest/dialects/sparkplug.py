@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
-from ingest.dialects.alarm_names import alarm_class
+from ingest.dialects.alarm_names import alarm_class, alarm_metric
 from ingest.dialects.claims import LARGEST, Reason, Unreadable, read_json
 from ingest.dialects.observation import (
     MOST,
@@ -25,6 +25,7 @@ from ingest.dialects.observation import (
     Message,
     Observation,
     Verdict,
+    accepted,
     ignored,
 )
 from ingest.dialects.sparkplug_metrics import Definition, Setting, define, is_name, observe
@@ -188,7 +189,9 @@ class Sparkplug:
             return _not_born(arrival, f"{address.name} sends aliases that its birth does not explain")
         wrong += ("unknown_alias",) * (unknown > 0) + ("not_in_birth",) * (unborn > 0)
         setting = arrival.setting(wrong, node.bd_seq, events=True)
-        return _answered(arrival, _bounded(found, setting), ask=unknown > 0 or not _ASKS.isdisjoint(wrong))
+        told = _answered(arrival, _bounded(found, setting), ask=unknown > 0 or not _ASKS.isdisjoint(wrong))
+        faults = [Unreadable(Reason.NOT_BORN, f"{unknown} aliases that the birth does not explain")] if unknown else ()
+        return accepted(*told.observations, reply=told.reply, reply_topic=told.reply_topic, faults=faults)
 
     def _device_death(self, arrival: Arrival) -> Decoding:
         node, address = arrival.node, arrival.address
@@ -240,7 +243,7 @@ def _sequence(arrival: Arrival) -> tuple[str, ...]:
 
 def _undeclared(metric: Any) -> Definition | None:
     """A metric that the birth does not know and that explains itself all the same."""
-    alarm = metric.name if metric.datatype == BOOLEAN and alarm_class(metric.name) else ""
+    alarm = alarm_metric(metric.name) if metric.datatype == BOOLEAN and alarm_class(metric.name) else ""
     return Definition(metric.name, metric.datatype, alarm=alarm)
 
 
@@ -255,9 +258,8 @@ def _birth_observations(
             and is_name(metric.string_value)
             and len(about) <= _MOST_PROPERTIES
         ):
-            about[_WORDS.sub("_", definition.name.removeprefix("Properties/")).lower()] = metric.string_value[
-                :IDENT_LENGTH
-            ]
+            name = _WORDS.sub("_", definition.name.removeprefix("Properties/")).lower()
+            about[name] = metric.string_value[:IDENT_LENGTH]
     return (
         _presence(Kind.ONLINE, setting, attributes),
         _presence(Kind.REGISTER, setting, about),

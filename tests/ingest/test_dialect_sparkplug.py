@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.dialects.alarm_names import alarm_class, alarm_metric
+from ingest.dialects.claims import Reason
 from ingest.dialects.observation import Decoding, Fit, Kind, Message, Quality, Verdict, decode_safely
 from ingest.dialects.sparkplug import ENTRIES
 from ingest.dialects.sparkplug_metrics import Definition
@@ -305,6 +306,7 @@ def test_known_aliases_are_kept_beside_an_unknown_one() -> None:
     )
     (alarm,) = decoding.observations
     assert (alarm.kind, alarm.warnings) == (Kind.ALARM, ("unknown_alias",))
+    assert [fault.reason for fault in decoding.faults] == [Reason.NOT_BORN]  # so that the whole of it is kept
     assert decoding.reply is not None
 
 
@@ -638,3 +640,13 @@ def test_an_alarm_of_no_known_class_is_one_all_the_same() -> None:
     host.take(DBIRTH, payload(2, {**ALARM, "name": "door/alarm"}))
     (alarm,) = host.take(DDATA, payload(3, {"alias": ALARM["alias"], "boolean_value": True})).observations
     assert (alarm.kind, alarm.metric, alarm.attributes["name"]) == (Kind.ALARM, "device_alarm:door/alarm", "door/alarm")
+
+
+def test_an_alarm_that_its_birth_does_not_name_rings_by_its_class() -> None:
+    undeclared = {"name": "hall/fire/alarm", "datatype": 11, "boolean_value": True}
+    (alarm,) = Host().born().take(DDATA, payload(2, undeclared)).observations
+    assert (alarm.kind, alarm.metric, alarm.warnings) == (
+        Kind.ALARM,
+        "fire_alarm:hall/fire/alarm",
+        ("not_in_birth",),
+    )
