@@ -102,7 +102,9 @@ def test_a_clock_is_paused_extended_and_agreed_on_with_a_reason_and_the_approval
     assert (clock(desk, case)["matter"], clock(desk, case)["due"].date().isoformat()) == ("big", date)
 
 
-def test_a_silence_is_made_from_a_case_with_three_keys_and_a_reason_and_ended(desk: Served, opened: Opened) -> None:
+def test_a_silence_is_made_from_a_case_by_one_key_and_a_reason_gone_on_with_and_ended(
+    desk: Served, opened: Opened
+) -> None:
     case = desk.signal("water", subject="w-1", level=Level.YELLOW)
     desk.signal("water", subject="w-2", level=Level.YELLOW, grid="990102")
     page = opened(case)
@@ -114,6 +116,12 @@ def test_a_silence_is_made_from_a_case_with_three_keys_and_a_reason_and_ended(de
     (made,) = desk.http.get("/api/v1/silences").json()["silences"]
     assert (made["about"]["subjects"], made["about"]["kinds"]) == (["w-1"], ["water"])
     assert (made["reason"], made["by"], made["standing"]) == ("设备检修", "值班员01", "active")
+    page.click(".group.active [data-focus=longer]")
+    confirm(page)
+    first, longer = sorted(desk.http.get("/api/v1/silences").json()["silences"], key=lambda one: one["until"])
+    assert (first["id"], longer["about"], longer["until"] > first["until"]) == (made["id"], made["about"], True)
+    desk.http.post(f"/api/v1/silences/{longer['id']}/end", json={"by": "另一人"})
+    page.until("document.querySelectorAll('.group.active .rule').length === 1")
     page.click(".group.active [data-focus=end]")
     page.until("document.querySelector('.rule form.big .preview b')")
     page.press("Enter")
@@ -244,6 +252,9 @@ def test_an_instruction_tells_how_many_it_goes_to_before_it_goes_and_who_has_not
     page.until("document.querySelector('.order-whole tbody tr')")
     (made,) = desk.http.get("/api/v1/instructions").json()["instructions"]
     assert (made["people"], made["owing"], made["but"]) == (1, 1, ["p-2"])
+    page.click(".order-whole [data-focus=remind]")
+    confirm(page)
+    page.until("document.getElementById('toasts').innerText.includes('已催办')")
     page.click(".order-whole tbody button")
     confirm(page)
     page.until("!document.querySelector('.order-whole tbody tr')")

@@ -94,6 +94,16 @@ def test_the_registers_have_words_for_what_the_server_says(claim: str, prefix: s
     assert [v for v in values if f"{prefix}.{v}" not in known] == [], claim
 
 
+def test_the_forms_are_told_what_they_say_beforehand(desk: Served) -> None:
+    limits = desk.http.get("/api/v1/silences").json()["limits"]
+    assert limits == {"silence_s": 7200, "approved_s": 604800, "drill_s": 14400, "recurring_s": 366 * 86400}
+    times = desk.http.get("/api/v1/whistles/matters").json()
+    assert (times["name_s"], times["attend_s"], times["deadline_s"]) == (1800, 1800, 86400)
+    grids = desk.http.get("/api/v1/grids?geometry=false").json()["features"]
+    people = [one for grid in grids for one in grid["properties"]["people"]]
+    assert [(one["id"], one["name"]) for one in people] == [("p-2", "乙"), ("p-1", "甲")]
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_no_script_turns_text_into_markup_or_code(script: Path) -> None:
     assert not re.search(
