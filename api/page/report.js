@@ -71,7 +71,7 @@ function locating(form) {
         put(coords.latitude.toFixed(6), coords.longitude.toFixed(6), metres, words, form.dataset.forget);
       },
       () => put("", "", "", form.dataset.unlocated, ask),
-      { enableHighAccuracy: true, timeout: 15000, maximumAge: 60000 },
+      { enableHighAccuracy: true, timeout: 15000, maximumAge: 0 },
     );
   });
 }
