@@ -10,9 +10,15 @@ import pytest
 from typer.testing import CliRunner
 
 from alerts.commands import Accept
+from alerts.order_settings import HotlinePlatform
+from alerts.settings import NotifySettings
+from api.command.check import problems_of
 from api.command.verbs import app
+from api.settings import Settings
 from ingest.events import Place
+from ingest.settings import GatewaySettings
 from streams.calls import Calls, load_keywords
+from streams.settings import WorkerSettings
 from tests.api.served import Served
 from tests.scenarios.ordering import made
 
@@ -76,3 +82,21 @@ def test_the_command_prints_the_same_table(ordered: Served, tmp_path: Path, monk
     assert said["whole"]["linked"] == 1
     refused = CliRunner().invoke(app, ["orders", "summary", "--since", "yesterday"])
     assert refused.exit_code != 0
+
+
+def test_check_names_every_file_of_orders_that_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "orders.toml").write_text("otherwise = 1", encoding="utf-8")
+    (tmp_path / "hotlines.toml").write_text("= 1", encoding="utf-8")
+    one = HotlinePlatform(name="12345", url="https://p/", secret_file=tmp_path / "none")
+    wrong = Settings(
+        worker=WorkerSettings(orders=tmp_path / "orders.toml"),
+        gateway=GatewaySettings(hotlines=tmp_path / "hotlines.toml"),
+        notify=NotifySettings(platforms=(one,)),
+    )
+    said = problems_of(wrong)
+    for key, what in (
+        ("worker.orders", "otherwise"),
+        ("gateway.hotlines", "hotlines.toml"),
+        ("notify.platforms", "12345"),
+    ):
+        assert any(line.startswith(key) and what in line for line in said), (key, said)

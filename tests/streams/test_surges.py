@@ -9,13 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.events import Call, Mark, Place
+from ingest.events import Call, Mark, Place, encode
 from ingest.orders import Order
 from ingest.registry import Registry
+from ingest.topics import Topic
 from streams.calls import Calls, load_keywords
 from streams.orders import OrderRules, load_orders
+from streams.rules import load_rules
 from streams.signal import Signal
 from streams.surges import Surges
+from streams.ward import Ward
 from tests.scenarios.timeline import GRIDS
 
 NOW = datetime(2026, 3, 20, 8, 0, tzinfo=UTC)
@@ -140,3 +143,21 @@ def test_restarts_and_timers_between_two_calls_change_nothing(some: list[Happeni
     keys = [(s.key, s.active) for s in other]
     assert len(keys) == len(set(keys))
     assert plain.surges.due_at() is None
+
+
+def test_a_ward_says_both_what_each_order_is_and_that_they_are_one_matter_also_after_a_restart() -> None:
+    def ward() -> Ward:
+        made = Ward(0, 1, load_rules(), KEYWORDS)
+        made.enrol(Registry.of(GRIDS, ()), NOW)
+        return made
+
+    one = ward()
+    said = [s for n in range(6) for s in one.take(Topic.CALLS, n, encode(call(n, NOW + n * MINUTE)))]
+    assert {s.kind for s in said} == {"water_supply"}
+    other = ward()
+    other.restore(one.snapshot())
+    last = other.take(Topic.CALLS, 6, encode(call(6, NOW + 6 * MINUTE)))
+    assert [(s.kind, s.place.grid) for s in last] == [("water_supply", "g1"), ("hot_issue", "v1")]
+    assert last[1].evidence["members"] == [s.key for s in (*said, last[0])]
+    assert other.due_at() == NOW + 3 * MINUTE + timedelta(hours=1)
+    assert [s.active for s in other.on_due(NOW + timedelta(hours=2)) if s.kind == "hot_issue"] == [False]
