@@ -145,13 +145,13 @@ class BarePayloads:
         frames = hex_frames(message.payload)
         if not frames:
             raise Unreadable(Reason.BAD_FRAME, "neither bytes nor hex digits")
-        device, profile, parts = _device_of(message.topic), self.profile, Parts()
+        device, profile, parts = _device_of(message.topic), self.profile or message.topic, Parts()
         for raw in frames:
             nb = unwrap(raw)
             body = nb.payload if nb else raw
             payload = _milesight(body, profile) if len(body) <= LONGEST else Payload(())
             parts.read(_observations, payload, device, nb, body)
-            profile = self.profile or payload.model
+            profile = self.profile or payload.model or message.topic
         return parts.decoding()
 
 

@@ -171,7 +171,9 @@ class _Reader:
             self.said.append(Said(Kind.STATE, SWITCHES[channel], bool(body[0])))
         elif kind == 0x7D and (channel, self.model) in GASES:
             self.said.append(_measured(GASES[channel, self.model], body))
-        elif kind == 0x8E:
+        elif (
+            kind == 0x8E and channel == 0x05 and self.model in {"", "gs101"}
+        ):  # elsewhere the type says that somebody is there
             self.said.append(_bit(Bit("gas_alarm", alarm=True), body[0]))
         elif kind in {0xCF, 0xD4}:
             self.said += _angles(kind, body)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ingest.dialects.catalogue import SHIPPED, Stream
 from ingest.dialects.lorawan_payloads import BarePayloads, fits_milesight, unwrap
 from ingest.dialects.milesight import Frame, model_of, read_milesight
 from ingest.dialects.observation import Fit, Kind, Message, Quality, Verdict, decode_safely
@@ -50,6 +51,8 @@ def message(payload: bytes | str, topic: str = "") -> Message:
         ("a concentration of nobody knows what", "057D5802", "", [("state", "channel_05_7d", 600)]),
         ("gas", "058E01 060100 070101", "GS101", [("alarm", "gas_alarm", True), ("state", "valve", False), ("state", "relay", True)]),
         ("no gas any more", "058E00", "GS101", [("clear", "gas_alarm", False)]),
+        ("gas of a device without a name", "058E01", "", [("alarm", "gas_alarm", True)]),
+        ("somebody in a room is no gas", "038224080 48E01".replace(" ", ""), "VS330", [("telemetry", "distance", 2084), ("state", "channel_04_8e", 1)]),
         ("a gas detector without power, and with a dead sensor", "FF3F00 FF3F02 FF3F03", "GS101",
          [("fault", "power_lost", True), ("fault", "sensor_fault", True), ("clear", "sensor_fault", False)]),
         ("a temperature over its limit", "8367C20101", "", [("telemetry", "temperature", 45.0), ("alarm", "temperature_alarm", True)]),
@@ -301,3 +304,12 @@ def test_what_is_written_is_read(degrees: int, humidity: int, battery: int, dist
     raw += b"\x04\x68" + bytes([humidity]) + b"\x03\x82" + distance.to_bytes(2, "little")
     values = {one.metric: one.value for one in read_milesight(raw).said}
     assert values == {"battery": battery, "temperature": degrees / 10, "humidity": humidity / 2, "distance": distance}
+
+
+@pytest.mark.parametrize("topic", ["milesight/WS303-cellar", "milesight/ws303/7", "site/milesight-ws303"])
+def test_a_topic_that_names_the_model_says_what_its_channels_are(topic: str) -> None:
+    decoding = Stream(SHIPPED).decode(Message(topic, b"017564030001", datetime(2026, 3, 1, 8, tzinfo=UTC)))[1]
+    assert [(o.kind, o.metric) for o in decoding.observations] == [
+        (Kind.TELEMETRY, "battery"),
+        (Kind.ALARM, "water_alarm"),
+    ]
