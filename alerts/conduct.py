@@ -131,11 +131,10 @@ class Conductor:
         done = 0
         for _ in range(TURNS):
             lanes = self._ledger.due_lanes(now, limit=LANES)
-            if lanes:
-                self._transact(now, partial(let_go, lanes=lanes))
-                done += len(lanes)
-            if len(lanes) < LANES:
+            if not lanes:
                 break
+            self._transact(now, partial(let_go, lanes=lanes))
+            done += len(lanes)
         return done
 
     def leave(self, notice_key: str, now: datetime) -> Notice | None:

@@ -28,7 +28,7 @@ from alerts.quiet.hush import Hush
 from ingest.events import digest
 
 LANES: Final = 10  # in one transaction: other writers wait meanwhile, and red must not
-TURNS: Final = 5  # transactions before others have a moment of their own
+TURNS: Final = 3  # transactions before others have a moment of their own
 
 
 def let_go(docket: Docket, lanes: Sequence[Lane]) -> None:

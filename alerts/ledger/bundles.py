@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, literal, select
 
 from alerts.alert import Notice, NoticeState
 from alerts.bundles import Bundle, Lane, Part
@@ -19,6 +19,7 @@ from alerts.quiet.grouping import Group, Log, Now
 
 MOST: Final = 500  # held notices that are looked at together; the rest follows
 _CHUNK: Final = 5000
+_ROWS: Final = 20  # of the next that are due, for each lane that is asked for: they may be of few people
 _O: Final = tables.outbox.c
 _G: Final = bundle_tables.notice_group.c
 _L: Final = bundle_tables.notice_lane.c
@@ -61,11 +62,10 @@ def riding(carriers: Sequence[str]) -> Select[Any]:
 
 
 def due(now: datetime, limit: int) -> tuple[Select[Any], ...]:
-    """The lanes in which something is due: held notices, and groups that are to be told again."""
-    oldest = func.min(_O.due_at)
-    held = select(_O.person, _O.channel).where(*WAITS, _O.due_at <= now).group_by(_O.person, _O.channel)
+    """The lanes in which something is due, some of them several times: held notices, and groups that are to be told again."""
+    held = select(_O.person, _O.channel).where(*WAITS, _O.due_at <= now).order_by(_O.due_at)
     again = select(_G.person, _G.channel).where(_G.repeat_at <= now).order_by(_G.repeat_at)
-    return held.order_by(oldest).limit(limit), again.limit(limit)
+    return held.limit(_ROWS * limit), again.limit(limit)
 
 
 def next_due() -> tuple[Select[Any], ...]:

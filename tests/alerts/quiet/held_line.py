@@ -37,11 +37,12 @@ class HeldLine(QuietLine):
         super().__init__(policies=policies(*budgets, groups=groups), **but)
         self.texts: list[tuple[float, str, str]] = []
         self.answers: list[Answer] = []
+        self.provider_of_texts = _Provider(self)
         self.boot()
 
     def boot(self) -> None:
         """A new process on the same ledger."""
-        channels = dict.fromkeys(("sms", "voice"), _Provider(self))
+        channels = dict.fromkeys(("sms", "voice"), self.provider_of_texts)
         self.sender = Sender(
             self.ledger, self.conductor, channels, roster=self.ledger.roster, clock=_Hands(self), jitter=lambda: 0.0  # type: ignore[arg-type]
         )  # fmt: skip
@@ -80,12 +81,14 @@ class _Hands:
 class _Provider:
     def __init__(self, line: HeldLine) -> None:
         self._line = line
+        self._taken: set[str] = set()
 
     def send(self, notice: Notice, person: Person) -> Answer:
         if self._line.answers:
             return self._line.answers.pop(0)
         self._line.texts.append(((self._line.now - START).total_seconds(), person.id, notice.text))
+        self._taken.add(notice.key)
         return Sent(f"id-{notice.key}")
 
     def find(self, notice: Notice, person: Person) -> Sequence[str]:
-        return [f"id-{notice.key}"] if any(text == notice.text for _, _, text in self._line.texts) else []
+        return [f"id-{notice.key}"] if notice.key in self._taken else []
