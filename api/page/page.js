@@ -4,6 +4,7 @@ import { get, post } from "./api.js";
 import { paint } from "./bands.js";
 import { drawCase } from "./case.js";
 import { h, toast } from "./dom.js";
+import { finder } from "./find.js";
 import { shape } from "./icons.js";
 import { instructionsSheet } from "./instructions.js";
 import { beginKeys } from "./keys.js";
@@ -324,6 +325,7 @@ function begin() {
   sheet("whistles", whistlesSheet(choose));
   sheet("instructions", instructionsSheet());
   beginSheets(tick);
+  finder($("finder"), $("find"), choose);
   beginKeys({ move, acknowledge: () => { if (state.whole?.alert.may.includes("acknowledge")) act(state.selected, "acknowledge", ""); } }, kept);
   beginPill($("queue"), $("pill"), tick);
   later(countSheets, 500);

@@ -19,6 +19,7 @@ from ingest.events import Place
 from ingest.settings import GatewaySettings
 from streams.calls import Calls, load_keywords
 from streams.settings import WorkerSettings
+from tests.api.browser import Browser
 from tests.api.served import Served
 from tests.scenarios.ordering import made
 
@@ -100,3 +101,19 @@ def test_check_names_every_file_of_orders_that_is_wrong(tmp_path: Path) -> None:
         ("notify.platforms", "12345"),
     ):
         assert any(line.startswith(key) and what in line for line in said), (key, said)
+
+
+@pytest.mark.server
+def test_an_operator_finds_a_case_by_the_number_a_caller_says(ordered: Served, browser: Browser) -> None:
+    page = browser.open(f"{ordered.http.base_url}/?lang=zh")
+    page.until("document.querySelector('#queue li .open')")
+    page.js("document.querySelector('#find').focus()")
+    page.write("260301")
+    page.press("Enter")
+    page.until("document.querySelector('#find').validationMessage === '没有编号为 260301 的警情'")
+    page.write("000123456789")
+    page.press("Enter")
+    page.until("document.querySelector('.orders')?.innerText.includes('260301000123456789')")
+    assert "楼下堆物" in page.text(".orders")
+    assert page.failures == []
+    page.close()
