@@ -39,9 +39,9 @@ export function aboutWords(about) {
 
 /**
  * Ask what a matcher would keep shut, a moment after the last change. `element` shows the answer; `known()` is the answer to what the fields
- * say now, or null while it is not there; `wrong()` is a refusal. `told` runs whenever that changes.
+ * say now, or null while it is not there. `told` runs when it has come. With `ending` it is told as what rings when the matcher goes.
  */
-export function previewed(value, { cases, told }) {
+export function previewed(value, { cases, told, ending = false }) {
   const element = h("div.preview", { "aria-live": "polite" });
   let asked = "";
   let found = null;
@@ -56,7 +56,7 @@ export function previewed(value, { cases, told }) {
     }
     if (wanted !== asked) return; // the fields have changed meanwhile
     found = answer;
-    element.replaceChildren(...(answer ? previewWords(answer, cases()) : [h("p.wrong", {}, refusal)]));
+    element.replaceChildren(...(answer ? previewWords(answer, cases(), ending) : [h("p.wrong", {}, refusal)]));
     told();
   };
   const look = () => {
@@ -75,12 +75,12 @@ export function previewed(value, { cases, told }) {
   return { element, look, known: () => found };
 }
 
-function previewWords(answer, cases) {
+function previewWords(answer, cases, ending) {
   const named = answer.alerts.map((id) => cases.get(id)).filter(Boolean).slice(0, 6);
   const left = answer.held - named.length;
   return [
-    h("p", {}, h("b", {}, answer.held ? t("preview.held", { n: answer.held }) : t("preview.none")), answer.truncated ? t("preview.truncated") : null),
+    h("p", {}, h("b", {}, ending ? t("preview.ending", { n: answer.held }) : answer.held ? t("preview.held", { n: answer.held }) : t("preview.none")), answer.truncated ? t("preview.truncated") : null),
     named.length ? h("ul", {}, ...named.map((alert) => h("li", {}, `${word("level", alert.level)} · ${word("kind", alert.kind)} · ${alert.grid_names.slice(-1)[0] ?? ""} · ${word("handling", alert.handling)}`)), left > 0 ? h("li.quiet", {}, t("list.more", { n: left })) : null) : null,
-    answer.spared ? h("p.spared", {}, t("preview.spared", { n: answer.spared })) : null,
+    answer.spared && !ending ? h("p.spared", {}, t("preview.spared", { n: answer.spared })) : null,
   ].filter(Boolean);
 }

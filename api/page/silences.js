@@ -136,7 +136,7 @@ function outcomeOfApproval(rule) {
 }
 
 function ending(rule, where, cases) {
-  const seen = previewed(() => rule.about, { cases, told: () => made.tell() });
+  const seen = previewed(() => rule.about, { cases, told: () => made.tell(), ending: true });
   const off = () => where.replaceChildren();
   const made = form(t("quiet.do.end"), [h("p.outcome", {}, t(rule.standing === "active" ? "outcome.end" : "outcome.end_early")), rule.standing === "active" ? seen.element : null], {
     say: () => t("confirm.do", { what: t("quiet.do.end") }),
