@@ -28,7 +28,8 @@ class Picture:
 class Filed:
     """A report in the ledger. `source` is the door it came through; a number is sealed, and shown masked only (law 14).
 
-    `logged` says that the log has it: before that it is not taken, and nobody is shown it.
+    `logged` says that the log has it: before that it is not taken, and nobody is shown it, unless a case proves that the log had it
+    and the process died before it could say so.
     """
 
     report: Report
@@ -67,7 +68,7 @@ class Reports(Protocol):
 
     def get(self, ident: str) -> Filed | None: ...
     def some(self, idents: Sequence[str]) -> list[Filed]:
-        """Those that the log has, oldest first; unknown numbers are passed over."""
+        """Reports that a case names, oldest first; unknown numbers are passed over."""
 
     def sent(self, source: str, since: datetime) -> int:
         """How many a source has filed since an instant, for its limit."""

@@ -17,12 +17,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from alerts.notices import place_name
-from alerts.reports import MOST_PICTURES, Filed
+from alerts.reports import MOST_PICTURES
 from alerts.words import Words, load_words
 from api.http.desk import Desk, TheDesk
 from api.http.problems import Problem, language_of
 from api.http.report_html import Page, Pen
-from api.http.reports import WORDS_LIMIT, bounded, form_of
+from api.http.reports import WORDS_LIMIT, bounded, form_of, taken_up
 from api.reports import MEGABYTE, BadPicture, Sent, TooMany
 from api.slips import PATROL, PLACE, Spot
 from ingest.events import Point
@@ -182,17 +182,14 @@ def _point(words: dict[str, str]) -> Point | None:
 
 
 def _receipt(desk: Desk, opened: Opened | None, number: str, request: Request) -> Response:
-    filed = desk.ledger.reports.get(number) if opened is not None else None
     if opened is None:
         return _gone(desk, request)
-    if filed is None or not _shown_to(filed, opened):
+    filed = desk.ledger.reports.get(number)
+    case = desk.ledger.reports.case_of(filed) if filed is not None else None
+    # A new link of the same worker or place shows the old reports as well.
+    if filed is None or filed.source != opened.source or not taken_up(filed, case):
         return _html(opened.pen.whole(f"<p>{opened.pen.say('lost')}</p>"), 404)
-    return _html(opened.pen.whole(opened.pen.receipt(filed, desk.ledger.reports.case_of(filed)), script=True), 200)
-
-
-def _shown_to(filed: Filed, opened: Opened) -> bool:
-    """A new link of the same worker or place shows the old reports as well."""
-    return filed.logged and filed.source == opened.source
+    return _html(opened.pen.whole(opened.pen.receipt(filed, case), script=True), 200)
 
 
 def _gone(desk: Desk, request: Request) -> Response:

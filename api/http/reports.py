@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Base64Bytes, BaseModel, ConfigDict, Field, V
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
+from alerts.alert import Alert
 from alerts.commands import Note
 from alerts.reports import MOST_PICTURES, Filed
 from alerts.words import load_words
@@ -216,10 +217,15 @@ def link(wanted: LinkFor, desk: TheDesk) -> Response:
     return answer({"link": links.place(Spot(wanted.grid, point_of(wanted.lat, wanted.lon, wanted.datum)))})
 
 
+def taken_up(filed: Filed, case: Alert | None) -> bool:
+    """Whether the log has a report: it said so, or there is a case of it."""
+    return filed.logged or case is not None
+
+
 def known_report(desk: Desk, number: str) -> Filed:
     """A report that was taken, or a 404."""
     filed = desk.ledger.reports.get(number)
-    if filed is None or not filed.logged:
+    if filed is None or not taken_up(filed, desk.ledger.reports.case_of(filed)):
         raise Problem("no_such_report", id=number)
     return filed
 

@@ -77,6 +77,19 @@ def test_while_the_log_is_away_nothing_is_taken(desk: Served) -> None:
     assert desk.http.get(f"{REPORTS}/{filed.id}").status_code == 404, "what was not taken is not there"
 
 
+def test_a_report_whose_case_proves_that_the_log_had_it_is_shown(desk: Served) -> None:
+    """The process died between the log's yes and its note of it."""
+    said = desk.http.post(REPORTS, json=PATROL).json()
+    desk.ledger.reports.logged = lambda _: None  # type: ignore[method-assign]
+    again = desk.http.post(REPORTS, json={**PATROL, "id": "p-0818"}).json()
+    filed = desk.ledger.reports.get(again["id"])
+    assert filed is not None
+    assert not filed.logged
+    row = desk.http.get(f"{REPORTS}/{again['id']}").json()
+    listed = desk.http.get(REPORTS, params={"alert": row["case"]}).json()
+    assert [r["id"] for r in listed] == [said["id"], again["id"]]
+
+
 def _number(key: str) -> str:
     return number_of("api", key)
 
