@@ -19,6 +19,7 @@ from rich.console import Console
 
 from alerts.alert import Alert, Handling, NoticeState
 from alerts.ledger.port import Filter, Ledger
+from alerts.notices import WAITING
 from alerts.policy import load_policies
 from alerts.words import load_words
 from api.child import ChildFailed, free_ports
@@ -39,7 +40,7 @@ LONGEST: Final = 120.0  # seconds after which a headless demo gives up
 FIRE_STARTS: Final = 2.0  # seconds after the simulator begins …
 FIRE_LASTS: Final = 26.0  # … and until somebody puts it out
 STALLS: Final = 12.0  # … and until a resident calls about what is left to whoever looks at the desk
-UNSETTLED: Final = (NoticeState.QUEUED, NoticeState.SENDING, NoticeState.SENT)  # every channel of a demo sends receipts
+UNSETTLED: Final = (*WAITING, NoticeState.SENT)  # every channel of a demo sends receipts
 
 
 class Until(StrEnum):

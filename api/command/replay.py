@@ -16,8 +16,8 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from alerts.alert import NoticeState
 from alerts.ledger.port import Filter, Ledger
+from alerts.notices import WAITING
 from api.child import ChildFailed
 from api.command.process import CANNOT, MISSING, Config, settings_or_exit, tell_log
 from api.county.publisher import NoBroker, Publisher
@@ -158,7 +158,7 @@ def _settle(ledger: Ledger, stop: threading.Event) -> None:
         seq = ledger.last_seq()
         if seq != seen:
             seen, since = seq, time.monotonic()
-        if time.monotonic() - since > 1.0 and not ledger.outbox(states=(NoticeState.QUEUED, NoticeState.SENDING)):
+        if time.monotonic() - since > 1.0 and not ledger.outbox(states=tuple(WAITING)):
             return
 
 
