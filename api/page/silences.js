@@ -65,7 +65,7 @@ function group(rule) {
 function draw(cases) {
   if (!book || !parts.list?.isConnected) return;
   const now = JSON.stringify([book, document.documentElement.lang]);
-  if (parts.drawn === now) return; // nothing has changed: what has the focus keeps it
+  if (parts.drawn === now || parts.list.querySelector("form.big")) return; // what has the focus keeps it, and what is being filled in stays
   parts.drawn = now;
   const found = rules(book);
   const shown = GROUPS.map((name) => [name, found.filter((one) => group(one) === name)]).filter(([, some]) => some.length);
