@@ -12,6 +12,7 @@ from ingest.clock import Clock
 from ingest.counts import GatewayCounts
 from ingest.dialects.catalogue import Stream
 from ingest.dialects.observation import Decoding, Entry, Message
+from ingest.dialects.onenet import OneNet
 from ingest.frames import to_micros
 from ingest.gateway import CALL_ENDS, Gateway
 from ingest.intake import records_in
@@ -76,7 +77,7 @@ class Pushes:
         self._doors = {door.name: door for door in doors}
         self._tokens = {door.name: _token(door) for door in doors}
         self._largest = {door.name: names[door.dialect].largest for door in doors}
-        self._streams = {door.name: Stream(known) for door in doors}
+        self._streams = {door.name: _stream(door, known) for door in doors}
         self._turnstiles = {
             door.name: Turnstile(
                 door.name, door.rate, writer, partitions=partitions, clock=clock,
@@ -139,6 +140,16 @@ class Pushes:
         if not good or door is None:
             raise Refused("push_unknown", "there is no such door, or the token or address is not the one it wants")
         return door
+
+
+def _stream(door: PushDoor, known: Sequence[Entry]) -> Stream:
+    stream, token, key = Stream(known), door.signed_with.get_secret_value(), door.aes_key.get_secret_value()
+    if token or key:
+        try:
+            stream.use("onenet", OneNet(token=token, key=key))
+        except ValueError as error:
+            raise ValueError(f"api.push {door.name}: aes_key: {error}") from error
+    return stream
 
 
 def _token(door: PushDoor) -> str:

@@ -100,6 +100,22 @@ class TcpDoor(Section):
     most: int = Field(2000, ge=1, title="Connections at once")
     idle: float = Field(900.0, gt=0, title="Seconds of silence after which a connection is closed")
     rate: float = Field(50.0, gt=0, title="Frames a second of one address; more is kept out for five minutes")
+    accept_bad_crc: bool = Field(
+        False, title="hj212: take packets with a wrong CRC, of stations that count it otherwise"
+    )
+    set_clocks: float | None = Field(
+        None, gt=0, title="gb26875: set the clock of a panel that is further off than these seconds"
+    )
+
+    @model_validator(mode="after")
+    def _of_its_dialect(self) -> TcpDoor:
+        if self.accept_bad_crc and self.dialect != "hj212":
+            raise ValueError(
+                "accept_bad_crc is for the hj212 door: a frame of gb26875 with a bad sum is denied, as its standard says"
+            )
+        if self.set_clocks is not None and self.dialect != "gb26875":
+            raise ValueError("set_clocks is for the gb26875 door: stations of hj212 are not set from here")
+        return self
 
 
 class PushDoor(Section):
@@ -113,6 +129,14 @@ class PushDoor(Section):
     token_file: Path | None = Field(None, title="The file that holds the token")
     allow: tuple[IPv4Network | IPv6Network, ...] = Field((), title="Networks it may come from; any when empty")
     rate: float = Field(50.0, gt=0, title="Messages a second; more is kept out for five minutes")
+    signed_with: SecretStr = Field(SecretStr(""), title="onenet: the platform's token; what it did not sign is refused")
+    aes_key: SecretStr = Field(SecretStr(""), title="onenet: the AES key of encrypted pushes, as its page shows it")
+
+    @model_validator(mode="after")
+    def _of_its_dialect(self) -> PushDoor:
+        if self.dialect != "onenet" and (self.signed_with.get_secret_value() or self.aes_key.get_secret_value()):
+            raise ValueError(f"push door {self.name}: signed_with and aes_key are for the dialect onenet")
+        return self
 
     @model_validator(mode="after")
     def _is_guarded(self) -> PushDoor:

@@ -7,12 +7,15 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Protocol
 
 from ingest.clock import Clock
 from ingest.counts import GatewayCounts
 from ingest.dialects import gb26875_frames, hj212_frames
 from ingest.dialects.catalogue import Stream
+from ingest.dialects.gb26875 import Gb26875
+from ingest.dialects.hj212 import Hj212
 from ingest.dialects.observation import Message
 from ingest.frames import to_micros
 from ingest.gateway import Gateway
@@ -98,6 +101,10 @@ class Door:
     def __init__(self, settings: TcpDoor, around: Around) -> None:
         self._settings, self._around = settings, around
         self._stream = around.stream()
+        if settings.accept_bad_crc:
+            self._stream.use(settings.dialect, Hj212(accept_bad_crc=True))
+        if settings.set_clocks is not None:
+            self._stream.use(settings.dialect, Gb26875(timedelta(seconds=settings.set_clocks)))
         self._turnstile = Turnstile(
             settings.dialect, settings.rate, around.writer, partitions=around.partitions, clock=around.clock,
             standing=around.standing(f"{settings.dialect} {settings.port}") if around.standing else None,

@@ -104,6 +104,10 @@ class Stream:
         """A dialect by its name. Raises `KeyError`."""
         return self._known[name]
 
+    def use(self, name: str, decoder: Decoder) -> None:
+        """Read a dialect with this decoder: for a door whose settings say how. Raises `KeyError` for no dialect of ours."""
+        self._opened(self._known[name], decoder)
+
     def find(self, message: Message) -> Entry | None:
         """Whose message it is: that of who was told of its topic; else the surest one's, and of equals the first."""
         for name, knowing in self._knowing.items():
@@ -143,12 +147,14 @@ class Stream:
 
     def _decoder(self, entry: Entry) -> Decoder:
         decoder = self._open.get(entry.name)
-        if decoder is None:
-            decoder = self._open[entry.name] = entry.open()
-            if isinstance(decoder, Knowing):
-                self._knowing[entry.name] = decoder
-            if isinstance(decoder, Envelope):
-                decoder.hand_on = self._hand_on
+        return self._opened(entry, entry.open()) if decoder is None else decoder
+
+    def _opened(self, entry: Entry, decoder: Decoder) -> Decoder:
+        self._open[entry.name] = decoder
+        if isinstance(decoder, Knowing):
+            self._knowing[entry.name] = decoder
+        if isinstance(decoder, Envelope):
+            decoder.hand_on = self._hand_on
         return decoder
 
     def _hand_on(self, message: Message) -> Decoding | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import orjson
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from api.pushes import Knock, Pushes, Refused
+from api.pushes import Knock, Pushed, Pushes, Refused
 from api.seal import Seal
 from api.settings import SettingsError, load
 from ingest.clock import Clock
@@ -421,3 +422,27 @@ def test_basic_authorization_is_no_token(doors: Doors) -> None:
     basic = base64.b64encode(f"x:{TOKEN}".encode()).decode()
     answer = doors.desk.http.post("/api/v1/push/senml-a", content=PACK, headers={"authorization": f"Basic {basic}"})
     assert answer.status_code == 401
+
+
+def test_what_onenet_did_not_sign_is_refused_where_its_token_is_known() -> None:
+    log = FakeLog()
+    door = PushDoor(name="onenet-a", dialect="onenet", token=TOKEN, signed_with="tok-en")
+    made = pushes(log, [door])
+    message = {"at": 1772351990000, "type": 1, "ds_id": "3303_0_5700", "value": 21.5, "dev_id": 99}
+    wanted = base64.b64encode(
+        hashlib.md5(b"tok-en" + b"n" + orjson.dumps(message), usedforsecurity=False).digest()
+    ).decode()
+    reasons = []
+    for signature in (wanted, "x" * 24):
+        body = orjson.dumps({"msg": message, "msg_signature": signature, "nonce": "n"})
+        decoding = asyncio.run(made.take(Pushed("onenet-a", "/api/v1/push/onenet-a", body, "10.0.0.1")))
+        reasons.append(decoding.reason.partition(":")[0])
+    assert reasons == ["", "bad_signature"]
+    assert log.rows() == [("99", "temperature", 21.5)]
+
+
+def test_a_key_that_is_none_and_one_of_another_dialect_are_said() -> None:
+    with pytest.raises(ValueError, match="aes_key"):
+        pushes(FakeLog(), [PushDoor(name="onenet-a", dialect="onenet", token=TOKEN, aes_key="short")])
+    with pytest.raises(ValueError, match="are for the dialect onenet"):
+        PushDoor(name="a", dialect="ctwing", token=TOKEN, signed_with="tok-en")

@@ -260,3 +260,35 @@ def test_a_cutter_bears_anything(parts: list[bytes], dialect: str) -> None:
     found = [raw for part in parts for raw in cutter.feed(part)] + list(cutter.finish())
     assert sum(map(len, found)) <= sum(map(len, parts))
     assert len(cutter._kept) == 0
+
+
+def test_a_station_that_counts_its_crc_otherwise_may_be_let_through() -> None:
+    async def script(port: int, log: GatedLog) -> None:
+        await told(port, STATION[:-6] + b"0000\r\n")
+
+    assert served(script, dialect="hj212").rows() == []
+    assert served(script, dialect="hj212", accept_bad_crc=True).rows() == [("M1", "pm2_5", 35.0)]
+
+
+def test_a_panel_whose_clock_is_off_is_set_where_that_is_wanted() -> None:
+    answers: list[bytes] = []
+
+    async def script(port: int, log: GatedLog) -> None:
+        answers.append(await told(port, panel(1)))
+
+    served(script)
+    served(script, set_clocks=60)
+    assert commands(answers[0]) == [(1, panels.Command.CONFIRM)]
+    assert commands(answers[1]) == [(1, panels.Command.CONFIRM), (1, panels.Command.CONTROL)]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        ("a bad sum of a panel is denied", {"dialect": "gb26875", "accept_bad_crc": True}),
+        ("a station is not set from here", {"dialect": "hj212", "set_clocks": 60}),
+    ],
+)
+def test_a_door_s_options_are_of_its_dialect(sentence: str, said: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="is for the"):
+        TcpDoor(port=1, **said)
