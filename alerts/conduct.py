@@ -34,7 +34,7 @@ from alerts.instructed import Speaker, no_link
 from alerts.instructing import Instructor
 from alerts.instructions import part_of
 from alerts.ledger.port import Conflict, Ledger, Transaction
-from alerts.letting_go import LANES, TURNS, divert, leave, let_go
+from alerts.letting_go import LANES, divert, leave, let_go
 from alerts.order_events import Ordered
 from alerts.outcome import NotAllowed, Why
 from alerts.policy import Policies
@@ -127,15 +127,11 @@ class Conductor:
         return done + self._let_go(now)
 
     def _let_go(self, now: datetime) -> int:
-        """Send off, bundle or drop what was held until `now`; returns for how many lanes."""
-        done = 0
-        for _ in range(TURNS):
-            lanes = self._ledger.due_lanes(now, limit=LANES)
-            if not lanes:
-                break
+        """Send off, bundle or drop what was held until `now`, for a few lanes at a time; returns for how many. The rest is still due."""
+        lanes = self._ledger.due_lanes(now, limit=LANES)
+        if lanes:
             self._transact(now, partial(let_go, lanes=lanes))
-            done += len(lanes)
-        return done
+        return len(lanes)
 
     def leave(self, notice_key: str, now: datetime) -> Notice | None:
         """A message of several notices right before it is handed over; None when all of them were called back."""

@@ -27,8 +27,7 @@ from alerts.quiet.grouping import Group
 from alerts.quiet.hush import Hush
 from ingest.events import digest
 
-LANES: Final = 10  # in one transaction: other writers wait meanwhile, and red must not
-TURNS: Final = 3  # transactions before others have a moment of their own
+LANES: Final = 5  # in one transaction, after which others have their turn: they wait meanwhile, and red must not
 
 
 def let_go(docket: Docket, lanes: Sequence[Lane]) -> None:

@@ -17,7 +17,7 @@ from alerts.ledger.tables import EPOCH, Instant, microseconds
 from alerts.quiet.budgets import Let
 from alerts.quiet.grouping import Group, Log, Now
 
-MOST: Final = 500  # held notices that are looked at together; the rest follows
+MOST: Final = 300  # held notices that are looked at together; the rest follows
 _CHUNK: Final = 5000
 _ROWS: Final = 20  # of the next that are due, for each lane that is asked for: they may be of few people
 _O: Final = tables.outbox.c
