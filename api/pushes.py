@@ -77,7 +77,7 @@ class Pushes:
         self._doors = {door.name: door for door in doors}
         self._tokens = {door.name: _token(door) for door in doors}
         self._largest = {door.name: names[door.dialect].largest for door in doors}
-        self._streams = {door.name: _stream(door, known) for door in doors}
+        self._streams = {door.name: stream_of(door, known) for door in doors}
         self._turnstiles = {
             door.name: Turnstile(
                 door.name, door.rate, writer, partitions=partitions, clock=clock,
@@ -142,7 +142,8 @@ class Pushes:
         return door
 
 
-def _stream(door: PushDoor, known: Sequence[Entry]) -> Stream:
+def stream_of(door: PushDoor, known: Sequence[Entry]) -> Stream:
+    """What reads a door's pushes. Raises `ValueError` for a key that is none."""
     stream, token, key = Stream(known), door.signed_with.get_secret_value(), door.aes_key.get_secret_value()
     if token or key:
         try:

@@ -183,6 +183,11 @@ class Ways:
     plain: tuple[Dialect, ...] = ()
     pushes: Mapping[str, str] | None = None
     shards: tuple[str, ...] = ()
+    stream: Callable[[str], Stream] | None = None  # what reads a door's messages, where its settings say how
+
+    def opened(self, door: str) -> Stream:
+        """What reads a door's messages."""
+        return self.stream(door) if self.stream else Stream(self.known)
 
     def of(self, rejected: Rejected) -> Way:
         """The way it came. Raises `Unreadable` when there is no such way any more."""
@@ -241,7 +246,7 @@ class SecondLook:
     def said(self, kept: Kept) -> tuple[str, Decoding, Message]:
         """The dialect, its word and the message, before anything is placed. Raises `Unreadable`. Keeps no state."""
         way = self._ways.of(kept.rejected)
-        return *Stream(self._ways.known).decode(way.message, way.dialect), way.message
+        return *self._ways.opened(way.door).decode(way.message, way.dialect), way.message
 
     def _again(self, rejected: Rejected) -> bool:
         """Every part of a message that was wrong is a rejection of its own, and may hold all of its bytes."""
@@ -256,7 +261,7 @@ class SecondLook:
     def _of(self, door: str) -> Gateway:
         if door not in self._open:
             plain = self._ways.plain if door == _MQTT else ()
-            self._open[door] = self._make(plain, Stream(self._ways.known))
+            self._open[door] = self._make(plain, self._ways.opened(door))
         return self._open[door]
 
     def _decided(self, way: Way, source: str) -> Decoded:

@@ -95,16 +95,21 @@ class Around:
     standing: Callable[[str], Standing] | None = None  # where a door's episodes survive it
 
 
+def tuned(settings: TcpDoor, stream: Stream) -> Stream:
+    """The stream, reading the door's dialect as its settings say."""
+    if settings.accept_bad_crc:
+        stream.use(settings.dialect, Hj212(accept_bad_crc=True))
+    if settings.set_clocks is not None:
+        stream.use(settings.dialect, Gb26875(timedelta(seconds=settings.set_clocks)))
+    return stream
+
+
 class Door:
     """One listener."""
 
     def __init__(self, settings: TcpDoor, around: Around) -> None:
         self._settings, self._around = settings, around
-        self._stream = around.stream()
-        if settings.accept_bad_crc:
-            self._stream.use(settings.dialect, Hj212(accept_bad_crc=True))
-        if settings.set_clocks is not None:
-            self._stream.use(settings.dialect, Gb26875(timedelta(seconds=settings.set_clocks)))
+        self._stream = tuned(settings, around.stream())
         self._turnstile = Turnstile(
             settings.dialect, settings.rate, around.writer, partitions=around.partitions, clock=around.clock,
             standing=around.standing(f"{settings.dialect} {settings.port}") if around.standing else None,

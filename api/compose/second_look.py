@@ -10,6 +10,7 @@ from alerts.ledger import open_ledger
 from alerts.ledger.port import LedgerUnavailable
 from api.compose import agreed
 from api.placebook import PlaceBook
+from api.pushes import stream_of
 from api.seal import Seal
 from api.settings import Settings
 from ingest.clock import Clock
@@ -18,6 +19,7 @@ from ingest.dialects.catalogue import Stream, entries
 from ingest.dialects.claims import Dialect
 from ingest.gateway import Gateway
 from ingest.second_look import SecondLook, Ways
+from ingest.tcp import tuned
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,16 @@ def second_look(settings: Settings) -> Iterator[Second]:
         def gateway(plain: tuple[Dialect, ...], stream: Stream) -> Gateway:
             return Gateway(book.registry(), book.locate, own, plain, seal, stream)
 
+        known, pushed = entries(own.profiles, own.hotlines), {f"push {door.name}": door for door in settings.api.push}
+        listening = {f"tcp {door.dialect}": door for door in own.tcp}
+
+        def stream(door: str) -> Stream:
+            if door in pushed:
+                return stream_of(pushed[door], known)
+            return tuned(listening[door], Stream(known)) if door in listening else Stream(known)
+
         pushes = {door.name: door.dialect for door in settings.api.push}
-        ways = Ways(entries(own.profiles, own.hotlines), open_dialects(own.profiles), pushes, settings.mqtt.shards)
+        ways = Ways(known, open_dialects(own.profiles), pushes, settings.mqtt.shards, stream)
         yield Second(SecondLook(ways, gateway), clock)
     finally:
         ledger.close()

@@ -209,6 +209,14 @@ def test_a_frame_that_came_over_tcp_is_read_as_its_dialect(run: Run) -> None:
     assert (line["decoded"]["dialect"], line["now"]["fate"]) == ("hj212", "understood")
 
 
+def test_a_door_s_options_count_for_what_it_rejected_before(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = rejected("", STATION[:-6] + b"0000\r\n", source="hj212:10.0.0.7", reason="bad_sum")
+    monkeypatch.setitem(STANDING, (3, 1), bad)
+    assert "3:1  仍拒收 still rejected" in run("replay", "3:1").stdout
+    monkeypatch.setenv("TOCSIN_GATEWAY__TCP", '[{"dialect": "hj212", "port": 5212, "accept_bad_crc": true}]')
+    assert "3:1  已解读 understood  1 readings" in run("replay", "3:1").stdout
+
+
 def test_a_call_is_never_opened(run: Run, tmp_path: Path) -> None:
     line = said(run("show", "2:0", "--json"))
     assert (line["form"], line["raw"], line["decoded"], line["now"]["fate"]) == ("sealed", "", None, "sealed")
