@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
+from alerts.quiet.budgets import Budget
+from alerts.quiet.grouping import By, Timing
 from alerts.quiet.hours import daytime
 from alerts.quiet.inhibition import Label
 from alerts.quiet.policy import QuietTable
@@ -19,6 +21,20 @@ from streams.signal import Level
     [
         ("a key that does not exist", {"longest": 1.0}, "longest"),
         ("red that waits for others", {"groups": {"red": {"wait_s": 1.0}}}, "red never waits"),
+        ("a group of something unknown", {"groups": {"yellow": {"wait_s": 1.0, "by": ["street"]}}}, "groups.yellow.by"),
+        ("a group that is never looked at", {"groups": {"yellow": {"wait_s": 1.0, "interval_s": 0.0}}}, "interval_s"),
+        ("a budget that says nothing", {"budgets": [{"channel": "sms"}]}, "a budget needs most"),
+        ("a budget of no message at all", {"budgets": [{"channel": "sms", "most": {"1": 0}}]}, "budgets.0.most"),
+        (
+            "a budget of a channel that there is not",
+            {"budgets": [{"channel": "fax", "identical": 1}]},
+            "budgets.0.channel",
+        ),
+        (
+            "a prefix that is no number",
+            {"budgets": [{"channel": "sms", "prefix": "86", "identical": 1}]},
+            "budgets.0.prefix",
+        ),
         ("flapping that ends above where it begins", {"flapping": {"high": 0.2}}, "low must be below"),
         ("an approved one that is shorter", {"longest_approved_s": 60.0}, "raise it"),
         ("hours that are none", {"hours": {"people": {"p1": "late"}}}, "write it as 22:00-07:00"),
@@ -58,3 +74,15 @@ def test_a_whole_section_becomes_values() -> None:
     assert policy.inhibit[0].equal == (Label.GRID, Label.GATEWAY)
     assert policy.hours.people == {"p1": None}
     assert policy.hours.everybody == daytime("22:00-07:00")
+
+
+def test_groups_and_budgets_are_read() -> None:
+    budget = {"channel": "sms", "prefix": "+86", "most": {"1440": 4, "15": 5}, "identical": 2}
+    groups = {"yellow": {"by": ["township"], "wait_s": 30.0, "interval_s": 60.0, "repeat_s": 90.0}}
+    policy = QuietTable.model_validate({"groups": groups, "budgets": [budget]}).value()
+    assert policy.groups[Level.YELLOW] == Timing(
+        timedelta(seconds=30), timedelta(seconds=60), timedelta(seconds=90), (By.TOWNSHIP,)
+    )
+    assert policy.groups[Level.YELLOW].rounded == timedelta(minutes=2)
+    windows = ((timedelta(minutes=15), 5), (timedelta(days=1), 4))
+    assert policy.budgets == (Budget("sms", windows, "+86", 2),)
