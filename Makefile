@@ -25,7 +25,7 @@ demo: setup  ## a simulated county, a fire, and the telephone that rings (try AR
 	@$(BIN)/tocsin demo $(ARGS)
 
 test: setup  ## the tests (no Docker, no system packages)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 # what is to be run (-m): `live` alone is what `make test` leaves out
 WHICH ?= server or live

@@ -9,11 +9,11 @@ from typing import Final
 
 from alerts.alert import Alert, Entry, Handling, Notice, Reason
 from alerts.commands import Acknowledge, Undo
+from alerts.dispatch.scene_commands import CheckIn
 from alerts.escalation import advance, ring
 from alerts.moves import Move
 from alerts.outcome import Cancel, NotAllowed, Outcome, Why
 from alerts.rules import seconds
-from alerts.scene_commands import CheckIn
 from alerts.spoken import line, said
 from alerts.timers import ACKNOWLEDGED, EXPIRY, REMINDER, with_timer, without
 from alerts.transitions import after

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from alerts.roster import Person
+from alerts.people.roster import Person
 
 SINK: Final = "sink"  # the channel; no policy and no settings can name it
 PERSON: Final = Person("canary", "自检", "", "canary", "", channels=(SINK,))

@@ -16,7 +16,7 @@ from alerts.outcome import NotAllowed, Outcome, Why
 from alerts.rules import seconds
 from alerts.spoken import begun_again, line, said
 from alerts.transitions import after, ask
-from alerts.whistle_case import must_be_over
+from alerts.whistle.case import must_be_over
 from alerts.work import Finding
 from streams.signal import Origin
 

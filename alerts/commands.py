@@ -7,16 +7,16 @@ from datetime import datetime
 from typing import ClassVar
 
 from alerts.alert import Alert, Notice, NoticeState, Reason
-from alerts.clock_commands import Agree, Extend, Pause, Resume
+from alerts.clocks.commands import Agree, Extend, Pause, Resume
 from alerts.closing_commands import CallBack, Close, FalseAlarm, Rate, Reopen, Verify, Void
+from alerts.dispatch.scene_commands import Arrive, CheckIn
 from alerts.moves import Move
-from alerts.order_events import Gains, InArea, Ordered
-from alerts.orders import Linked
+from alerts.orders.events import Gains, InArea, Ordered
+from alerts.orders.order import Linked
 from alerts.policy import Policy
 from alerts.quiet.events import QuietEvent
-from alerts.scene_commands import Arrive, CheckIn
-from alerts.triage_commands import Triage
-from alerts.whistle_commands import WhistleCommand
+from alerts.triage.commands import Triage
+from alerts.whistle.commands import WhistleCommand
 from alerts.work import Caller
 from streams.signal import Level, Signal
 

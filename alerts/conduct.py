@@ -14,7 +14,6 @@ from typing import Final, TypeVar
 
 from alerts import canary, returns
 from alerts.alert import Alert, Notice, NoticeState
-from alerts.areas import Areas, goes_on_in, must_be_apart
 from alerts.candidates import Candidates, gathered
 from alerts.closing_commands import CallBack, Rate, Reopen
 from alerts.commands import (
@@ -28,22 +27,23 @@ from alerts.commands import (
     Split,
     TakeIn,
 )
+from alerts.delivery.letting_go import LANES, divert, leave, let_go
 from alerts.docket import Docket
 from alerts.identity import alert_id, earlier, end_of, follows, identity, mark, order_keys
-from alerts.instructed import Speaker, no_link
-from alerts.instructing import Instructor
-from alerts.instructions import part_of
+from alerts.instructions.instructed import Speaker, no_link
+from alerts.instructions.instructing import Instructor
+from alerts.instructions.instruction import part_of
 from alerts.ledger.port import Conflict, Ledger, Transaction
-from alerts.letting_go import LANES, divert, leave, let_go
-from alerts.order_events import Ordered
+from alerts.orders.areas import Areas, goes_on_in, must_be_apart
+from alerts.orders.events import Ordered
 from alerts.outcome import NotAllowed, Why
+from alerts.people.roster import Roster
 from alerts.policy import Policies
-from alerts.roster import Roster
 from alerts.telling import Teller
 from alerts.transitions import after
-from alerts.triage_commands import Triage
+from alerts.triage.commands import Triage
 from alerts.waking import fall_due, look_again, recall, set_right
-from alerts.whistle_commands import Blow, NameUnits
+from alerts.whistle.commands import Blow, NameUnits
 from alerts.words import Words
 from ingest.events import Mark
 from ingest.registry import Registry

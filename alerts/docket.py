@@ -9,9 +9,9 @@ from typing import Final
 
 from alerts.alert import Alert, Entry, Handling, Notice, NoticeState, Reason
 from alerts.commands import Delivered, Event, Follow, Skipped, Told
+from alerts.delivery.holding import Holding, settle
 from alerts.escalation import RINGING
 from alerts.gate import Gate
-from alerts.holding import Holding, settle
 from alerts.hushing import kept
 from alerts.ledger.port import Transaction
 from alerts.lifecycle import step
@@ -36,7 +36,7 @@ from alerts.quiet.events import Hushed, Reconsider, Rehearsed, Unhushed
 from alerts.quiet.hush import Hush, Rehearsal
 from alerts.quiet.verdict import QuietPolicy
 from alerts.telling import Teller
-from alerts.whistle import Tell
+from alerts.whistle.whistle import Tell
 
 GIVEN_UP: Final = frozenset({NoticeState.FAILED, NoticeState.CANCELLED})
 # What is about units or about whoever is at the scene is no bell, so whoever answers the bell does not answer it.

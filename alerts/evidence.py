@@ -12,7 +12,7 @@ from alerts.alert import Alert, Condition, Entry, Handling, Reason
 from alerts.commands import Gone, Raised
 from alerts.escalation import ring
 from alerts.evolve import evolve
-from alerts.orders import linked, named, put
+from alerts.orders.order import linked, named, put
 from alerts.outcome import Outcome, Why
 from alerts.work import NOTICE, PAGE, Work
 from ingest.events import Mark

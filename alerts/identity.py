@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alerts.alert import Alert
-from alerts.orders import named
+from alerts.orders.order import named
 from alerts.outcome import Why
 from alerts.policy import Merging
 from alerts.work import CALLERS

@@ -13,27 +13,10 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from alerts import (
-    answering,
-    assigning,
-    clockwork,
-    closing,
-    escalation,
-    evidence,
-    grading,
-    hot_issues,
-    hushing,
-    joining,
-    linking,
-    on_scene,
-    ordered,
-    timers,
-    told,
-    triaging,
-    whistle_case,
-)
+from alerts import answering, assigning, closing, escalation, evidence, grading, hushing, joining, linking, timers, told
 from alerts.alert import Alert
-from alerts.clock_commands import Agree, Extend, Pause, Resume
+from alerts.clocks import clockwork
+from alerts.clocks.commands import Agree, Extend, Pause, Resume
 from alerts.closing_commands import CallBack, Close, FalseAlarm, Rate, Reopen, Verify, Void
 from alerts.commands import (
     Acknowledge,
@@ -57,14 +40,18 @@ from alerts.commands import (
     Told,
     Undo,
 )
+from alerts.dispatch import on_scene
+from alerts.dispatch.scene_commands import Arrive, CheckIn
 from alerts.moves import Move
-from alerts.order_events import Gains, InArea, Ordered
+from alerts.orders import hot_issues, ordered
+from alerts.orders.events import Gains, InArea, Ordered
 from alerts.outcome import NotAllowed, Outcome
 from alerts.quiet.events import Bundled, Flapped, Hushed, KeptBack, Reconsider, Rehearsed, Unhushed
-from alerts.scene_commands import Arrive, CheckIn
 from alerts.spoken import said
 from alerts.transitions import TABLE
-from alerts.triage_commands import Triage
+from alerts.triage import triaging
+from alerts.triage.commands import Triage
+from alerts.whistle import case as whistle_case
 
 __all__ = ["TABLE", "NotAllowed", "step"]
 

@@ -15,11 +15,11 @@ from alerts.alert import Alert, Condition, Entry, Handling, Reason
 from alerts.commands import Follow, LetGo, Merge, Split, TakeIn
 from alerts.escalation import ring, silent
 from alerts.moves import Move
-from alerts.orders import named, put, without
+from alerts.orders.order import named, put, without
 from alerts.outcome import Cancel, NotAllowed, Outcome, Why
 from alerts.spoken import begun_again, line, said
 from alerts.transitions import TABLE, after
-from alerts.whistle_case import must_be_over
+from alerts.whistle.case import must_be_over
 from alerts.work import CALLERS, Finding
 
 

@@ -11,8 +11,8 @@ from typing import Final
 from alerts.alert import Alert, Notice, NoticeState, Reason
 from alerts.commands import Skipped
 from alerts.outcome import Why
-from alerts.roster import Person
-from alerts.whistle import Tell
+from alerts.people.roster import Person
+from alerts.whistle.whistle import Tell
 from alerts.words import Words
 from ingest.events import digest
 from ingest.registry import Grid, GridLevel, Registry

@@ -7,10 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from alerts.alert import Alert, Entry, Handling, Reason
-from alerts.clock import Stroke
+from alerts.clocks.clock import Stroke
 from alerts.moves import Move
-from alerts.orders import Report
-from alerts.whistle import Tell
+from alerts.orders.order import Report
+from alerts.whistle.whistle import Tell
 
 
 class Why(StrEnum):

@@ -18,20 +18,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from alerts import canary
 from alerts.alert import Step
-from alerts.clock_policy import ClockPolicy, ClockTable
-from alerts.dispatch_policy import SHIPPED as DISPATCH
-from alerts.dispatch_policy import DispatchRules, DispatchTable
-from alerts.propagation import PropagationTable, Reach
+from alerts.clocks.policy import ClockPolicy, ClockTable
+from alerts.dispatch.policy import SHIPPED as DISPATCH
+from alerts.dispatch.policy import DispatchRules, DispatchTable
+from alerts.instructions.reminding import SHIPPED as INSTRUCTIONS
+from alerts.instructions.reminding import InstructionRules, InstructionsTable
+from alerts.people.propagation import PropagationTable, Reach
 from alerts.quiet.policy import QuietTable
 from alerts.quiet.verdict import QuietPolicy
-from alerts.reminding import SHIPPED as INSTRUCTIONS
-from alerts.reminding import InstructionRules, InstructionsTable
 from alerts.rules import NONE, Rules, RulesTable
-from alerts.triage import TriagePolicy
-from alerts.triage_policy import SHIPPED as TRIAGE
-from alerts.triage_policy import TriageTable
-from alerts.whistle_policy import SHIPPED as WHISTLES
-from alerts.whistle_policy import WhistlePolicy, WhistleTable
+from alerts.triage.policy import SHIPPED as TRIAGE
+from alerts.triage.policy import TriageTable
+from alerts.triage.questions import TriagePolicy
+from alerts.whistle.policy import SHIPPED as WHISTLES
+from alerts.whistle.policy import WhistlePolicy, WhistleTable
 from alerts.work import RECENT
 from streams.canary import KIND as CANARY
 from streams.signal import Level

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from alerts import letting_go
 from alerts.alert import Alert, Notice, NoticeState
 from alerts.answering import pressed
 from alerts.commands import Delivered
+from alerts.delivery import letting_go
 from alerts.docket import Docket
 from alerts.outcome import Why
 

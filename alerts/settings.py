@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, model_validator
 
-from alerts.order_settings import HotlinePlatform
+from alerts.orders.settings import HotlinePlatform
 from ingest.settings import Section
 
 

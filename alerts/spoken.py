@@ -15,7 +15,7 @@ from alerts.moves import Move
 from alerts.outcome import Cancel, Cascade, Effect, Outcome, TellReporters, TellToldPeople
 from alerts.timers import ACKNOWLEDGED, without
 from alerts.transitions import after
-from alerts.whistle_case import ended
+from alerts.whistle.case import ended
 
 # What a person's move is called on the timeline, and which stage it reaches.
 SAID: Final[Mapping[Move, tuple[str, str]]] = MappingProxyType({

@@ -8,21 +8,22 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final
 
-from alerts import canary, whistle_notices
+from alerts import canary
 from alerts.alert import AFTERWARDS, Alert, Notice, Reason
-from alerts.bundle_text import said_together
 from alerts.commands import Skipped, Told
-from alerts.instructed import no_link
+from alerts.delivery.bundle_text import said_together
+from alerts.instructions.instructed import no_link
 from alerts.notices import Telling, channels_for, compose, episode, notice, place_name, reached
-from alerts.order_reports import report_notice
+from alerts.orders.reports import report_notice
 from alerts.outcome import Notify, NotifyAbove, NotifyPerson, Supervise, TellHeard, TellToldPeople, Why, WriteBack
-from alerts.propagation import Reach
+from alerts.people.propagation import Reach
+from alerts.people.roster import Person, Roster
+from alerts.people.routing import Moment, Route, aim, line_of, look, next_staffed
 from alerts.quiet.drill import MARK
 from alerts.quiet.hours import ZONE, Hours
 from alerts.quiet.hush import DRILL
-from alerts.roster import Person, Roster
-from alerts.routing import Moment, Route, aim, line_of, look, next_staffed
-from alerts.whistle import Tell
+from alerts.whistle import notices as whistle_notices
+from alerts.whistle.whistle import Tell
 from alerts.words import Words
 from ingest.events import Mark
 from ingest.registry import Registry

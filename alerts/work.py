@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from alerts.clock import Clock
+from alerts.clocks.clock import Clock
+from alerts.dispatch.scene import Scene
 from alerts.evolve import evolve
-from alerts.orders import Linked
+from alerts.orders.order import Linked
 from alerts.quiet.hush import Kept
 from alerts.rules import NONE, Rules
-from alerts.scene import Scene
-from alerts.triage import Triaged
-from alerts.whistle import Whistle
+from alerts.triage.questions import Triaged
+from alerts.whistle.whistle import Whistle
 
 CALLERS: Final = 1000  # owed a word by one case; the next call opens a case of its own, so that nobody is forgotten
 NOTICE: Final = "notice"
@@ -79,10 +79,10 @@ class Work:
     paused: bool = False  # the chain waits for a condition of its next step
     recent: tuple[datetime, ...] = ()  # when evidence came, newest last
     finding: str = ""
-    clocks: tuple[Clock, ...] = ()  # the service clocks, as `alerts.clockwork` winds them
+    clocks: tuple[Clock, ...] = ()  # the service clocks, as `alerts.clocks.clockwork` winds them
     hush: Kept | None = None  # what keeps the bell shut, while the timer `quiet` runs (`alerts.hushing`)
     passed: tuple[str, ...] = ()  # levels that were passed over for want of people, to which it is handed back down
-    orders: tuple[Linked, ...] = ()  # the hotline's work orders it is about (`alerts.ordered`)
+    orders: tuple[Linked, ...] = ()  # the hotline's work orders it is about (`alerts.orders.ordered`)
     result: str = ""  # what whoever handled it said was done
     area: str = ""  # the area incident of which it is one call
     members: tuple[str, ...] = ()  # of an area incident: the cases that are its calls

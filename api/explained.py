@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from alerts.alert import Step
-from alerts.explain import Explained, Rung, chain, explain, sentences, standing
-from alerts.propagation import Reach
-from alerts.roster import Person, Roster
-from alerts.routing import Moment, line_of
+from alerts.people.explain import Explained, Rung, chain, explain, sentences, standing
+from alerts.people.propagation import Reach
+from alerts.people.roster import Person, Roster
+from alerts.people.routing import Moment, line_of
 from alerts.words import Words
 from ingest.coordinates import Datum, to_wgs84
 from ingest.events import InvalidEvent, Point

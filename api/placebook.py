@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from alerts.ledger.port import Ledger
-from alerts.roster import Roster
+from alerts.people.roster import Roster
 from ingest.events import Place, Point
 from ingest.places import Places, Placing
 from ingest.registry import Registry

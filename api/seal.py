@@ -7,7 +7,7 @@ import hashlib
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from alerts.roster import masked
+from alerts.people.roster import masked
 
 
 class Seal:

@@ -19,10 +19,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from alerts.duty import Duty
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Ledger
-from alerts.roster import Person
+from alerts.people.duty import Duty
+from alerts.people.roster import Person
 from api.child import ChildFailed, free_ports
 from api.embedded import Brokers
 from api.keeper import Keeper

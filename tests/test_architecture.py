@@ -46,7 +46,7 @@ EDGES = (
     "streams/app.py", "streams/agents.py", "streams/guard.py", "streams/state.py", "streams/held.py", "streams/applier.py", "streams/watchdog.py", "streams/worker.py",
     "streams/batches.py", "streams/shelf.py", "streams/tending.py",
     "streams/series/influx.py", "streams/series/embedded.py",
-    "alerts/ledger", "alerts/sender.py", "alerts/ticker.py", "alerts/channels",
+    "alerts/ledger", "alerts/delivery/sender.py", "alerts/ticker.py", "alerts/channels",
     "api",
 )  # fmt: skip
 # Pure, and yet where everything is caught: nothing a sender can write may come out of a decoder as an exception.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from alerts.channels.contract import Channel
-from alerts.order_reports import channel_of
+from alerts.orders.reports import channel_of
 from alerts.settings import NotifySettings
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from alerts.alert import Notice
-from alerts.roster import Person
+from alerts.people.roster import Person
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ import orjson
 
 from alerts.alert import Notice
 from alerts.channels.contract import Answer, Refused, Retry, Sent
-from alerts.order_settings import HotlinePlatform
-from alerts.roster import Person
+from alerts.orders.settings import HotlinePlatform
+from alerts.people.roster import Person
 from alerts.words import load_words
 
 KEY: Final = "Idempotency-Key"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from alerts.alert import Notice
 from alerts.channels.contract import Answer, Sent
-from alerts.roster import Person, masked
+from alerts.people.roster import Person, masked
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from alerts.alert import Notice
 from alerts.channels.contract import Answer, Sent
-from alerts.roster import Person
+from alerts.people.roster import Person
 
 
 class SinkChannel:

@@ -9,7 +9,7 @@ from alerts.alert import Notice
 from alerts.channels.contract import Answer, Retry
 from alerts.channels.receipts import status_url
 from alerts.channels.twilio_client import attempt, client_of, earlier
-from alerts.roster import Person
+from alerts.people.roster import Person
 from alerts.settings import TwilioSettings
 
 _LISTED: Final = 20

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from alerts.alert import Notice
-from alerts.bundles import Bundle, Lane
+from alerts.delivery.bundles import Bundle, Lane
 from alerts.quiet.budgets import Let
 from alerts.quiet.grouping import Group
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, literal, select
 
 from alerts.alert import Notice, NoticeState
-from alerts.bundles import Bundle, Lane, Part
+from alerts.delivery.bundles import Bundle, Lane, Part
 from alerts.ledger import bundle_tables, tables
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.rows import notice_of

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from alerts.alert import Notice, NoticeState
-from alerts.instructions import Instruction, Receipt, Recipient
+from alerts.instructions.instruction import Instruction, Receipt, Recipient
 
 
 class ReadsInstructions(Protocol):

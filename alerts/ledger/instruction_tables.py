@@ -8,7 +8,7 @@ from sqlalchemy import JSON, Column, Index, Integer, SmallInteger, Table, Text, 
 
 from alerts.ledger.tables import Instant, metadata
 
-# Downward instructions, and everybody each of them went to (`alerts.instructions`).
+# Downward instructions, and everybody each of them went to (`alerts.instructions.instruction`).
 instruction: Final = Table(
     "instruction",
     metadata,

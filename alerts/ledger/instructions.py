@@ -10,9 +10,10 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Select, and_, func, literal, select, tuple_, update
 
-from alerts.addressees import Because, Target
 from alerts.alert import Notice, NoticeState
-from alerts.instructions import Instruction, Receipt, Recipient, Standing, subject
+from alerts.instructions.addressees import Because, Target
+from alerts.instructions.instruction import Instruction, Receipt, Recipient, Standing, subject
+from alerts.instructions.reminding import Reminding
 from alerts.ledger import instruction_tables as own
 from alerts.ledger import tables
 from alerts.ledger.bulk import ROW_KEY, Bulks
@@ -20,7 +21,6 @@ from alerts.ledger.engine import Database
 from alerts.ledger.port import BadCursor, Conflict
 from alerts.ledger.rows import notice_of, notice_row
 from alerts.ledger.tables import EPOCH, Instant, microseconds
-from alerts.reminding import Reminding
 from ingest.registry import GridLevel
 
 _I: Final = own.instruction.c

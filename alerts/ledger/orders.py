@@ -9,7 +9,7 @@ from sqlalchemy import Select, select
 
 from alerts.alert import Alert, Handling
 from alerts.ledger.order_tables import hotline_order
-from alerts.order_summary import Standing, standings
+from alerts.orders.summary import Standing, standings
 
 _O: Final = hotline_order.c
 # The case that was saved last has the order: it goes on for a merged one, and the one split off takes it back.

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Table, delete, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from alerts.alert import NoticeState
-from alerts.duty import Duty
 from alerts.ledger import tables
 from alerts.ledger.rows import device_of, device_row, duty_of, duty_row, grid_of, grid_row, person_of, person_row
-from alerts.roster import Person, Roster
+from alerts.people.duty import Duty
+from alerts.people.roster import Person, Roster
 from ingest.registry import Device, Grid, Registry
 
 _ONLY: Final = 1  # the one row of `place_version`

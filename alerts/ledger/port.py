@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from alerts.alert import Alert, Entry, Notice
-from alerts.bundles import Lane
-from alerts.duty import Duty
+from alerts.delivery.bundles import Lane
 from alerts.ledger.bundle_port import WritesBundles
 from alerts.ledger.instruction_port import Instructions, WritesInstructions
 from alerts.ledger.quiet_port import ReadsQuiet, WritesQuiet
-from alerts.order_summary import Standing
+from alerts.orders.summary import Standing
+from alerts.people.duty import Duty
+from alerts.people.roster import Person, Roster
 from alerts.reports import Reports
-from alerts.roster import Person, Roster
 from ingest.events import Place
 from ingest.registry import Device, Grid, Registry
 from ingest.unknown import UnknownDevice

@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from alerts.alert import Alert, Condition, Entry, Handling, Notice, NoticeState, Reason, Step
-from alerts.duty import Duty, DutyKind
 from alerts.ledger.tables import EPOCH
-from alerts.roster import Part, Person
+from alerts.people.duty import Duty, DutyKind
+from alerts.people.roster import Part, Person
 from alerts.work import as_plain, of_plain
 from ingest.events import Mark, Place, Point, digest
 from ingest.registry import Device, Grid, GridLevel

@@ -12,8 +12,7 @@ from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, fu
 from sqlalchemy.sql import false
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
-from alerts.bundles import Lane
-from alerts.duty import Duty
+from alerts.delivery.bundles import Lane
 from alerts.ledger import bundles, canaries, given, orders, place, tables, unknown, whistle
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.engine import Database, plain_errors
@@ -25,8 +24,9 @@ from alerts.ledger.reports import SqlReports
 from alerts.ledger.rows import alert_of, entry_of, notice_of
 from alerts.ledger.tables import EPOCH, Instant, microseconds
 from alerts.ledger.transaction import SqlTransaction, finish
-from alerts.order_summary import Standing
-from alerts.roster import Person, Roster
+from alerts.orders.summary import Standing
+from alerts.people.duty import Duty
+from alerts.people.roster import Person, Roster
 from ingest.registry import Device, Grid, Registry
 from ingest.unknown import UnknownDevice
 from streams.signal import Level

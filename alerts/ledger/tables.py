@@ -280,7 +280,7 @@ person: Final = Table(
     Column("quiet", Text, nullable=False, server_default=""),
 )
 
-# The duty book (`alerts.duty`).
+# The duty book (`alerts.people.duty`).
 duty: Final = Table(
     "duty",
     metadata,

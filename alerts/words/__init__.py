@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from alerts.alert import Entry
-from alerts.calendar import CHINA
+from alerts.clocks.calendar import CHINA
 
 LANGUAGES: Final = ("zh", "en")
 _SECTIONS: Final = MappingProxyType(

@@ -22,10 +22,10 @@ import httpx
 from alerts.alert import Notice
 from alerts.channels.contract import Answer, Sent
 from alerts.conduct import Conductor
+from alerts.delivery.sender import Sender
 from alerts.ledger.port import Filter, Ledger
+from alerts.people.roster import Person
 from alerts.policy import load_policies
-from alerts.roster import Person
-from alerts.sender import Sender
 from alerts.words import load_words
 from api.bench import Row
 from api.memory import settle_down

@@ -25,7 +25,7 @@ import httpx
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from alerts.roster import Person
+from alerts.people.roster import Person
 from api.bench import Row
 from api.bench.broker import EMBEDDED, mqtt_broker
 from api.stack import Plan, Stack

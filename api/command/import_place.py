@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from alerts.enrol import Change, CheckedPlace, PlaceFiles, changes, check_place
 from alerts.ledger import Ledger, open_ledger
 from alerts.ledger.port import LedgerUnavailable
-from alerts.roster import Roster
+from alerts.people.enrol import Change, CheckedPlace, PlaceFiles, changes, check_place
+from alerts.people.roster import Roster
 from api.command.process import CANNOT, MISSING, Config, settings_or_exit
 from ingest.coordinates import Datum
 from ingest.events import InvalidEvent

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from alerts.addressees import Addressed, Target, Unaddressable
-from alerts.instructed import Speaker, no_link
-from alerts.instructing import Instructor, KeyUsed
-from alerts.instructions import Instruction, Order, Receipt, Recipient
+from alerts.instructions.addressees import Addressed, Target, Unaddressable
+from alerts.instructions.instructed import Speaker, no_link
+from alerts.instructions.instructing import Instructor, KeyUsed
+from alerts.instructions.instruction import Instruction, Order, Receipt, Recipient
 from alerts.ledger import Ledger, open_ledger
 from alerts.ledger.port import LedgerUnavailable
 from alerts.notices import CHINA

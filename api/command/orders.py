@@ -12,7 +12,7 @@ from rich.table import Table
 
 from alerts.ledger import open_ledger
 from alerts.ledger.port import LedgerUnavailable
-from alerts.order_summary import Count, Tier, summary, whole
+from alerts.orders.summary import Count, Tier, summary, whole
 from api.command.process import CANNOT, MISSING, Config, settings_or_exit
 from api.http.order_rows import summary_row
 from ingest.clock import Clock

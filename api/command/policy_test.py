@@ -10,14 +10,14 @@ from typing import Annotated, Any, Final, NoReturn
 import orjson
 import typer
 
-from alerts.enrol import PlaceFiles, check_place
 from alerts.ledger import open_ledger
 from alerts.ledger.port import LedgerUnavailable
 from alerts.notices import place_name
+from alerts.people.enrol import PlaceFiles, check_place
+from alerts.people.roster import Roster
 from alerts.policy import PolicyError, load_policies
-from alerts.roster import Roster
-from alerts.what_if import ESCALATION, Answer, Case, Difference, Impossible, Stage, differences, play, shown
-from alerts.what_if_table import read_cases, unsound
+from alerts.what_if.rehearsal import ESCALATION, Answer, Case, Difference, Impossible, Stage, differences, play, shown
+from alerts.what_if.table import read_cases, unsound
 from alerts.words import Words, load_words
 from api.command.process import CANNOT, MISSING, Config, settings_or_exit
 from ingest.registry import Registry

@@ -11,7 +11,7 @@ import typer
 
 from alerts.ledger import open_ledger
 from alerts.ledger.port import LedgerUnavailable
-from alerts.roster import Roster
+from alerts.people.roster import Roster
 from api.command.process import CANNOT, MISSING, Config, settings_or_exit
 from api.compose.parts import report_links_of
 from api.slips import ReportLinks, Spot

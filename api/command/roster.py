@@ -14,12 +14,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from alerts.conduct import UNREACHED
-from alerts.duty import CHINA
-from alerts.gaps import Gap, gaps, vacant
 from alerts.ledger import Ledger, open_ledger
 from alerts.ledger.port import LedgerUnavailable
+from alerts.people.duty import CHINA
+from alerts.people.gaps import Gap, gaps, vacant
+from alerts.people.routing import Moment
 from alerts.policy import load_policies
-from alerts.routing import Moment
 from alerts.words import LANGUAGES, load_words
 from api.command.process import CANNOT, MISSING, Config, settings_or_exit
 from api.explained import Question, answered, point_of

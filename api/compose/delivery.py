@@ -10,7 +10,7 @@ from typing import Final
 
 from alerts import ticker
 from alerts.channels import build_channels, build_platforms
-from alerts.sender import Sender
+from alerts.delivery.sender import Sender
 from api.compose.parts import Parts
 from api.heartbeat import Heart
 from api.settings import Settings

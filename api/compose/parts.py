@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from alerts.conduct import Conductor
-from alerts.instructed import no_link
+from alerts.instructions.instructed import no_link
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Ledger
 from alerts.policy import load_policies

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from alerts.duty import Duty, DutyKind
-from alerts.roster import Part, Person
+from alerts.people.duty import Duty, DutyKind
+from alerts.people.roster import Part, Person
 from ingest.events import Point
 from ingest.registry import Device, Grid, GridLevel, Registry
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Final
 
-from alerts.calendar import CHINA, LAST_YEAR
+from alerts.clocks.calendar import CHINA, LAST_YEAR
 from api.doctor.finding import Finding
 
 FROM_MONTH: Final = (

@@ -11,14 +11,14 @@ from typing import Final
 import httpx
 
 from alerts.conduct import UNREACHED
-from alerts.duty import CHINA
-from alerts.enrol import AHEAD
-from alerts.gaps import catcher_gaps
 from alerts.ledger import open_ledger
 from alerts.ledger.facts import Facts, facts
 from alerts.ledger.migrate import LedgerTooNew
-from alerts.roster import Roster
-from alerts.routing import Moment, catcher
+from alerts.people.duty import CHINA
+from alerts.people.enrol import AHEAD
+from alerts.people.gaps import catcher_gaps
+from alerts.people.roster import Roster
+from alerts.people.routing import Moment, catcher
 from api.doctor.clocks import Reading
 from api.doctor.finding import Finding
 from api.settings import Settings

@@ -13,12 +13,12 @@ from typing import Final
 
 from alerts.alert import Alert
 from alerts.commands import Accept, Command, Handle
+from alerts.dispatch.on_scene import silence
+from alerts.dispatch.scene_commands import Arrive, CheckIn
 from alerts.elapsed import Band
 from alerts.moves import Move
 from alerts.notices import CHINA, place_name
-from alerts.on_scene import silence
-from alerts.roster import Person
-from alerts.scene_commands import Arrive, CheckIn
+from alerts.people.roster import Person
 from alerts.transitions import allowed
 from alerts.words import Words
 from ingest.registry import Registry

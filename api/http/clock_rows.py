@@ -7,8 +7,8 @@ from datetime import datetime
 from typing_extensions import TypedDict
 
 from alerts.alert import Alert
-from alerts.clock import Clock, colour, fraction
-from alerts.clockwork import timer_of
+from alerts.clocks.clock import Clock, colour, fraction
+from alerts.clocks.clockwork import timer_of
 
 
 class ClockRow(TypedDict):

@@ -11,11 +11,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from alerts import closing_commands, commands
 from alerts.alert import Alert
-from alerts.clock_commands import CLOSE, Agree, Extend, Pause, Resume
-from alerts.clock_policy import LONGEST_HOURS
+from alerts.clocks.commands import CLOSE, Agree, Extend, Pause, Resume
+from alerts.clocks.policy import LONGEST_HOURS
 from alerts.conduct import UnknownAlert
+from alerts.dispatch.scene_commands import Arrive, CheckIn
 from alerts.lifecycle import NotAllowed
-from alerts.scene_commands import Arrive, CheckIn
 from alerts.work import Finding
 from api.http.desk import Desk
 from api.http.problems import Problem

@@ -12,9 +12,9 @@ from fastapi import Depends, Request, Response
 
 from alerts.alert import Alert, NoticeState
 from alerts.commands import Command
-from alerts.instructing import Instructor
+from alerts.instructions.instructing import Instructor
 from alerts.ledger.port import Ledger
-from alerts.roster import Roster
+from alerts.people.roster import Roster
 from alerts.settings import NotifySettings
 from api.pushes import Pushes
 from api.reports import ReportDoor

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alerts.alert import Alert
 from alerts.conduct import UNREACHED, UnknownAlert
+from alerts.dispatch.recommending import Field as Known
+from alerts.dispatch.recommending import people_asked_of, recommend
 from alerts.outcome import NotAllowed
 from alerts.policy import Policies
-from alerts.recommending import Field as Known
-from alerts.recommending import people_asked_of, recommend
-from alerts.triage_commands import Triage
-from alerts.triage_policy import QUESTIONS
+from alerts.triage.commands import Triage
+from alerts.triage.policy import QUESTIONS
 from api.http import dispatch_rows, rows
 from api.http.desk import Desk, TheDesk, answer
 from api.http.problems import Problem

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing_extensions import TypedDict
 
 from alerts.alert import Alert
+from alerts.dispatch.on_scene import silence
+from alerts.dispatch.recommendation import Because, Recommendation, Suggested
 from alerts.elapsed import Begins, waited
-from alerts.on_scene import silence
-from alerts.recommendation import Because, Recommendation, Suggested
-from alerts.triage import Questions
+from alerts.triage.questions import Questions
 from ingest.registry import Registry
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from alerts.addressees import Addressed, Because, Target
-from alerts.instructions import Instruction, Receipt, Recipient
+from alerts.instructions.addressees import Addressed, Because, Target
+from alerts.instructions.instruction import Instruction, Receipt, Recipient
 from api.http.rows import EntryRow, NoticeRow, entry_row, notice_row
 from ingest.registry import Registry
 

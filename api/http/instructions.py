@@ -11,9 +11,9 @@ from typing import Annotated, Final, Literal, TypeVar
 from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from alerts.addressees import Target, Unaddressable
-from alerts.instructing import Instructor, KeyUsed, UnknownInstruction
-from alerts.instructions import LONGEST, Order, Receipt, Standing, subject
+from alerts.instructions.addressees import Target, Unaddressable
+from alerts.instructions.instructing import Instructor, KeyUsed, UnknownInstruction
+from alerts.instructions.instruction import LONGEST, Order, Receipt, Standing, subject
 from alerts.ledger.port import BadCursor
 from alerts.outcome import NotAllowed
 from api.http import instruction_rows as rows

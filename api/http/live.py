@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
 from alerts.alert import Alert, Entry
-from alerts.instructions import part_of
+from alerts.instructions.instruction import part_of
 from api.http import rows
 from api.http.alerts import unseen
 from api.http.desk import Desk, TheDesk

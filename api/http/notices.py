@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alerts.alert import NoticeState
 from alerts.commands import Acknowledge
-from alerts.letting_go import speaks_for_others
+from alerts.delivery.letting_go import speaks_for_others
 from api.http import rows
 from api.http.alerts import BulkAnswer, result_of
 from api.http.desk import TheDesk

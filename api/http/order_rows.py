@@ -7,7 +7,7 @@ from datetime import datetime
 from typing_extensions import TypedDict
 
 from alerts.alert import Alert
-from alerts.order_summary import Count, Tier, whole
+from alerts.orders.summary import Count, Tier, whole
 
 
 class StandRow(TypedDict):

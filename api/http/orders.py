@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
-from alerts.order_summary import summary
+from alerts.orders.summary import summary
 from api.http.alerts import documented
 from api.http.desk import TheDesk, answer
 from api.http.order_rows import SummaryRow, summary_row

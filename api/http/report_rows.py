@@ -9,8 +9,8 @@ from typing_extensions import TypedDict
 
 from alerts.alert import Alert
 from alerts.ledger.port import Ledger
+from alerts.people.roster import Roster
 from alerts.reports import Filed
-from alerts.roster import Roster
 
 LISTED = 50  # reports of one case that are shown
 

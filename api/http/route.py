@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime
 
 from alerts.conduct import UNREACHED
+from alerts.people.routing import Moment
 from alerts.policy import Policies
-from alerts.routing import Moment
 from alerts.words import load_words
 from api.explained import Question, answered, point_of
 from api.http.desk import Desk, TheDesk, answer

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.hushing import kept
-from alerts.roster import Roster, masked
+from alerts.people.roster import Roster, masked
 from alerts.transitions import allowed
 from api.http.clock_rows import ClockRow, clock_rows
 from api.http.dispatch_rows import BandRow, SceneRow, elapsed_rows, scene_row

@@ -11,8 +11,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from alerts.instructing import UnknownInstruction
-from alerts.instructions import MOVES, SAID, Instruction, Receipt, Recipient
+from alerts.instructions.instructing import UnknownInstruction
+from alerts.instructions.instruction import MOVES, SAID, Instruction, Receipt, Recipient
 from alerts.notices import CHINA
 from alerts.outcome import NotAllowed
 from alerts.words import Words, load_words

@@ -8,8 +8,8 @@ from typing import Final
 from typing_extensions import TypedDict
 
 from alerts.alert import Alert
-from alerts.whistle import Standing, Task, TaskState, Whistle
-from alerts.whistle_policy import WhistlePolicy
+from alerts.whistle.policy import WhistlePolicy
+from alerts.whistle.whistle import Standing, Task, TaskState, Whistle
 from ingest.registry import Registry
 
 # What each state is waiting for: the key of `OwingRow` that names the unit.

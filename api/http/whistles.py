@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from alerts import whistle_commands as commands
 from alerts.alert import Alert
 from alerts.conduct import UnknownAlert
 from alerts.outcome import NotAllowed
-from alerts.whistle import LONGEST, UNITS
+from alerts.whistle import commands
+from alerts.whistle.whistle import LONGEST, UNITS
 from api.http import whistle_rows as rows
 from api.http.desk import Desk, TheDesk, answer
 from api.http.problems import Problem

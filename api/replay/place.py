@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from alerts.roster import Person
+from alerts.people.roster import Person
 from api.county.county import fictitious
 from api.replay.mapping import Binding
 from api.replay.reading import GATEWAY

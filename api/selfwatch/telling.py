@@ -15,7 +15,7 @@ from typing import Final
 from alerts.alert import Notice, NoticeState, Reason
 from alerts.channels.contract import Channel, Sent
 from alerts.ledger.port import Conflict, Ledger, LedgerUnavailable
-from alerts.roster import Person, masked
+from alerts.people.roster import Person, masked
 from api.selfwatch import claims
 from api.selfwatch.parts import Part, Trouble
 from api.selfwatch.questions import Asking, NoAnswer

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from alerts.alert import Notice, NoticeState
-from alerts.bundles import Bundle, Lane
+from alerts.delivery.bundles import Bundle, Lane
 from alerts.quiet.budgets import Let
 from alerts.quiet.grouping import Group
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from alerts.alert import Notice, NoticeState
-from alerts.instructions import Instruction, Receipt, Recipient, subject
+from alerts.instructions.instruction import Instruction, Receipt, Recipient, subject
 from alerts.ledger.port import Conflict
 
 

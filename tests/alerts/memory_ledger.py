@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
-from alerts.bundles import Lane
-from alerts.duty import Duty
+from alerts.delivery.bundles import Lane
 from alerts.ledger.port import Conflict, Filter, NotAdopted, Page
-from alerts.order_summary import Standing, standings
-from alerts.roster import Person, Roster
+from alerts.orders.summary import Standing, standings
+from alerts.people.duty import Duty
+from alerts.people.roster import Person, Roster
 from ingest.events import Place
 from ingest.registry import Device, Grid, Registry
 from ingest.unknown import MOST, UnknownDevice, each_once

@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from alerts.addressees import Target
 from alerts.alert import Notice, NoticeState
-from alerts.instructed import Speaker
-from alerts.instructing import Instructor
-from alerts.instructions import Instruction, Order, Recipient, subject
+from alerts.instructions.addressees import Target
+from alerts.instructions.instructed import Speaker
+from alerts.instructions.instructing import Instructor
+from alerts.instructions.instruction import Instruction, Order, Recipient, subject
+from alerts.instructions.reminding import InstructionRules, Reminding
 from alerts.ledger.port import Ledger
 from alerts.notices import waiting
-from alerts.reminding import InstructionRules, Reminding
-from alerts.roster import Roster
+from alerts.people.roster import Roster
 from ingest.registry import Registry
 from tests.alerts.memory_ledger import MemoryLedger
 from tests.scenarios.timeline import GRIDS, START, WORDS

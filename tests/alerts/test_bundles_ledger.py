@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alerts.alert import Alert, Notice, NoticeState, Reason
-from alerts.bundles import Bundle, Lane, Part
+from alerts.delivery.bundles import Bundle, Lane, Part
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Ledger
 from alerts.quiet.budgets import Let

@@ -13,11 +13,11 @@ from alerts.channels import build_channels
 from alerts.channels.contract import Answer
 from alerts.commands import Dispatch, FalseAlarm, Reopen
 from alerts.conduct import Conductor
+from alerts.delivery.sender import Sender
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Filter, Ledger
+from alerts.people.roster import Person
 from alerts.policy import PolicyError, load_policies, parse_policies
-from alerts.roster import Person
-from alerts.sender import Sender
 from alerts.settings import NotifySettings
 from alerts.words import load_words
 from ingest.clock import Clock

@@ -21,7 +21,7 @@ from alerts.channels.log import LogChannel
 from alerts.channels.receipts import digit_of, genuine, receipt_of
 from alerts.channels.twilio_sms import TwilioSms
 from alerts.channels.twilio_voice import TwilioVoice, saying
-from alerts.roster import Person
+from alerts.people.roster import Person
 from alerts.settings import NotifySettings, TwilioSettings
 from api.county.lines import Fault, Kind
 from api.county.telephone import TelephoneNetwork

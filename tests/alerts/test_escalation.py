@@ -9,8 +9,8 @@ import pytest
 
 from alerts.alert import NoticeState, Reason
 from alerts.commands import Acknowledge
+from alerts.people.roster import Roster
 from alerts.policy import parse_policies
-from alerts.roster import Roster
 from tests.scenarios.timeline import PEOPLE, START, Line
 
 QUICK = """

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.alert import Alert
-from alerts.clock import Clock, Span, Unit
+from alerts.clocks.clock import Clock, Span, Unit
 from alerts.evolve import evolve
 from alerts.work import Work
 from ingest.events import Place

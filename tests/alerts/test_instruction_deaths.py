@@ -16,19 +16,28 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from alerts.addressees import Target, Unaddressable
 from alerts.alert import Notice, NoticeState, Reason
 from alerts.channels.contract import Answer, Refused, Sent
 from alerts.conduct import Conductor
-from alerts.instructing import KeyUsed
-from alerts.instructions import Instruction, Receipt, Standing, begin, ended, fulfilled, next_reminder, subject
+from alerts.delivery.sender import Sender
+from alerts.instructions.addressees import Target, Unaddressable
+from alerts.instructions.instructing import KeyUsed
+from alerts.instructions.instruction import (
+    Instruction,
+    Receipt,
+    Standing,
+    begin,
+    ended,
+    fulfilled,
+    next_reminder,
+    subject,
+)
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Conflict
 from alerts.notices import reached, waiting
 from alerts.outcome import NotAllowed
+from alerts.people.roster import Person, Roster
 from alerts.policy import load_policies
-from alerts.roster import Person, Roster
-from alerts.sender import Sender
 from ingest.clock import Clock
 from ingest.registry import GridLevel
 from tests.alerts.empty_ledger import empty_ledger

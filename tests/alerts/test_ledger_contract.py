@@ -18,14 +18,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerts.alert import Alert, Condition, Entry, Handling, Notice, NoticeState, Reason, Step
-from alerts.duty import Duty, DutyKind
+from alerts.dispatch.scene import Scene
 from alerts.ledger import open_ledger
 from alerts.ledger.port import BadCursor, Conflict, Filter, Ledger, LedgerUnavailable, NotAdopted
 from alerts.ledger.rows import alert_of, alert_row, cell, cells_around
+from alerts.people.duty import Duty, DutyKind
+from alerts.people.roster import Part, Person, Roster
 from alerts.policy import load_policies
-from alerts.roster import Part, Person, Roster
-from alerts.scene import Scene
-from alerts.whistling import Wanted, attend, blow, call_off, report
+from alerts.whistle.whistling import Wanted, attend, blow, call_off, report
 from alerts.work import Work
 from ingest.events import Mark, Place, Point
 from ingest.registry import Device, Grid, GridLevel

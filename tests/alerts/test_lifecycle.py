@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts import clocks
 from alerts.alert import Alert, Condition, Handling, Reason
-from alerts.clock import Approval, Clock, Span, Unit
-from alerts.clock_commands import Agree, Extend, Pause, Resume
+from alerts.clocks import movement as clocks
+from alerts.clocks.clock import Approval, Clock, Span, Unit
+from alerts.clocks.commands import Agree, Extend, Pause, Resume
 from alerts.commands import (
     Accept,
     Acknowledge,
@@ -42,15 +42,15 @@ from alerts.commands import (
     Verify,
     Void,
 )
+from alerts.dispatch.scene import Scene
+from alerts.dispatch.scene_commands import CheckIn
 from alerts.lifecycle import step
 from alerts.moves import Move
 from alerts.outcome import Cancel, NotAllowed, Notify, NotifyPerson, TellToldPeople
 from alerts.policy import load_policies
-from alerts.scene import Scene
-from alerts.scene_commands import CheckIn
 from alerts.transitions import NEEDS, TABLE, Role, allowed, diagram, needs
-from alerts.triage_commands import Triage
-from alerts.whistle_commands import Blow
+from alerts.triage.commands import Triage
+from alerts.whistle.commands import Blow
 from alerts.work import Caller
 from ingest.events import Mark
 from streams.signal import Level, Origin, Signal, signal_key

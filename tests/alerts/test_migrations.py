@@ -19,7 +19,7 @@ from alerts.ledger import open_ledger, tables
 from alerts.ledger.engine import Database
 from alerts.ledger.migrate import HEAD, LedgerTooNew, config, migrate, revision_of
 from alerts.ledger.port import Filter
-from alerts.roster import Person
+from alerts.people.roster import Person
 from ingest.events import Place
 from ingest.registry import Grid, GridLevel
 from streams.signal import Level

@@ -68,7 +68,7 @@ def test_a_first_text_says_how_bad_what_where_when_and_who_noticed() -> None:
     assert "传感器、巡查、群众报告" in said("zh", "sms", Reason.FIRST, few)
 
 
-# A whistle says many things (tests/alerts/test_whistle_notices.py), and what a platform hears is no text for people (test_orders.py).
+# A whistle says many things (tests/alerts/whistle/test_whistle_notices.py), and what a platform hears is no text for people (test_orders.py).
 SAID_BY_REASON = frozenset(Reason) - {Reason.WHISTLE, Reason.ORDER}
 KINDS = [*WORDS.tables["zh"]["kind"], "a_kind_nobody_wrote_words_for"]
 

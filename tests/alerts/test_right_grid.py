@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from alerts.duty import Duty, DutyKind
 from alerts.outcome import Why
-from alerts.roster import Part, Person, Roster
-from alerts.routing import CATCHER, Moment, Route, aim, catcher, line_of
+from alerts.people.duty import Duty, DutyKind
+from alerts.people.roster import Part, Person, Roster
+from alerts.people.routing import CATCHER, Moment, Route, aim, catcher, line_of
 from ingest.events import Place, Point
 from ingest.places import Places
 from ingest.registry import Grid, GridLevel, Registry

@@ -18,8 +18,8 @@ from alerts.alert import Alert
 from alerts.conduct import Conductor
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Ledger
+from alerts.people.roster import Person
 from alerts.policy import load_policies
-from alerts.roster import Person
 from alerts.settings import NotifySettings, TwilioSettings
 from alerts.words import load_words
 from api.http.app import create_app

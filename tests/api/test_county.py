@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import pytest
 import shapely
 
+from alerts.people.roster import Part, Roster
 from alerts.policy import load_policies
-from alerts.roster import Part, Roster
 from api.command.demo import POLICIES
 from api.county.county import COUNTY, HOTLINE, county
 from api.county.story import fire_of, story

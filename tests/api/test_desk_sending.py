@@ -9,7 +9,7 @@ import pytest
 
 from alerts.alert import Alert
 from alerts.commands import Dispatch
-from alerts.scene_commands import Arrive
+from alerts.dispatch.scene_commands import Arrive
 from ingest.events import Place, Point
 from streams.signal import Level, Origin, Signal, signal_key
 from tests.alerts.deadline import until

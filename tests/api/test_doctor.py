@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
-from alerts.calendar import CHINA, LAST_YEAR
+from alerts.clocks.calendar import CHINA, LAST_YEAR
 from alerts.ledger import open_ledger
 from alerts.ledger.facts import facts
 from alerts.ledger.migrate import HEAD
-from alerts.roster import Person
+from alerts.people.roster import Person
 from api.child import free_ports
 from api.command.verbs import app
 from api.doctor import disk as disks

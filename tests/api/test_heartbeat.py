@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from alerts import sender
+from alerts.delivery import sender
 from alerts.ledger.port import LedgerUnavailable
 from api import heartbeat
 from api.heartbeat import LOOP_WITHIN, Heart, follow_answers, main

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from alerts.people.propagation import Reach
 from alerts.policy import load_policies
-from alerts.propagation import Reach
 from streams.signal import Level
 from tests.alerts.quiet.held_line import YELLOW, policies
 from tests.api.served import Served

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from alerts.instructions import Receipt, subject
+from alerts.instructions.instruction import Receipt, subject
 from alerts.ledger import open_ledger
 from api.command.verbs import app
 from api.http import live

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from alerts.commands import Accept
-from alerts.order_settings import HotlinePlatform
+from alerts.orders.settings import HotlinePlatform
 from alerts.settings import NotifySettings
 from api.command.check import problems_of
 from api.command.verbs import app

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from alerts.alert import Handling, NoticeState, Reason
-from alerts.instructions import Receipt
-from alerts.instructions import Standing as Sent
+from alerts.instructions.instruction import Receipt
+from alerts.instructions.instruction import Standing as Sent
 from alerts.outcome import Why
 from alerts.quiet.terms import Standing as Quiet
-from alerts.whistle import Standing as Blown
-from alerts.whistle import TaskState
+from alerts.whistle.whistle import Standing as Blown
+from alerts.whistle.whistle import TaskState
 from alerts.words import load_words
 from api.http.commands import Verb
 from ingest.registry import GridLevel

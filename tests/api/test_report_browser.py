@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.instructions import Receipt
+from alerts.instructions.instruction import Receipt
 from alerts.notices import CHINA
 from api.slips import Spot
 from ingest.events import Point

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from alerts.duty import EVERY_DAY, Duty, DutyKind
 from alerts.ledger import open_ledger
-from alerts.roster import Roster
-from alerts.routing import Moment
+from alerts.people.duty import EVERY_DAY, Duty, DutyKind
+from alerts.people.roster import Roster
+from alerts.people.routing import Moment
 from api.command.verbs import app
 from api.doctor.stores import caught
 from ingest.registry import Registry

@@ -21,7 +21,7 @@ from alerts.channels.contract import Answer, Refused, Retry, Sent
 from alerts.channels.receipts import DIGITS_PATH, SIGNATURE, STATUS_PATH
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Ledger, LedgerUnavailable
-from alerts.roster import Person
+from alerts.people.roster import Person
 from api.command.check import problems_of
 from api.selfwatch import claims
 from api.selfwatch.board import Board, Findings, figures, row

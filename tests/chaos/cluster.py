@@ -18,7 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pydantic import BaseModel, SecretStr
 
 from alerts.ledger import open_ledger
-from alerts.roster import Person
+from alerts.people.roster import Person
 from api.child import free_ports
 from api.keeper import Keeper
 from api.stack import environment_of

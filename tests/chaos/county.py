@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from alerts.roster import Person
+from alerts.people.roster import Person
 from ingest.registry import Device, Grid, GridLevel
 
 TOWNSHIPS: Final = 24

@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Ledger
-from alerts.roster import Person
+from alerts.people.roster import Person
 from api.child import free_ports
 from api.county.telephone import TelephoneNetwork
 from api.keeper import Keeper

@@ -21,7 +21,7 @@ import orjson
 import paho.mqtt.client as mqtt
 
 from alerts.ledger.port import Filter
-from alerts.roster import Person
+from alerts.people.roster import Person
 from api.child import free_ports
 from api.county.lines import Kind
 from api.county.telephone import TelephoneNetwork, nobody_answers

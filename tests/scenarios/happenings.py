@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from alerts.alert import Alert, Handling, Notice, NoticeState, Reason
-from alerts.clock_commands import Agree, Extend, Pause, Resume
+from alerts.clocks.commands import Agree, Extend, Pause, Resume
 from alerts.commands import (
     Accept,
     Acknowledge,
@@ -34,9 +34,9 @@ from alerts.commands import (
     Verify,
     Void,
 )
-from alerts.scene_commands import CheckIn
-from alerts.triage_commands import Triage
-from alerts.whistle_commands import AcceptReport, Attend, Blow, CallOff, NameUnits, RemindUnits, Report, SendBack
+from alerts.dispatch.scene_commands import CheckIn
+from alerts.triage.commands import Triage
+from alerts.whistle.commands import AcceptReport, Attend, Blow, CallOff, NameUnits, RemindUnits, Report, SendBack
 from alerts.work import NOTICE, Finding
 from ingest.events import Mark, Point
 from streams.calls import RULE as CALL

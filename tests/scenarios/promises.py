@@ -11,8 +11,8 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 
 from alerts.alert import AFTERWARDS, Alert, Condition, Entry, Handling, Notice, Reason
-from alerts.failover import went_over
-from alerts.letting_go import speaks_for_others
+from alerts.delivery.failover import went_over
+from alerts.delivery.letting_go import speaks_for_others
 from alerts.policy import Policies
 from streams.signal import Level
 from tests.alerts.memory_ledger import MemoryLedger, Tables

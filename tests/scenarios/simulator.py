@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from alerts.alert import Notice
-from alerts.roster import Person
+from alerts.people.roster import Person
 from streams.signal import Signal
 from tests.scenarios.happenings import COMMANDS, LEVELS, MARKS, SENSES, STATES, Scene
 from tests.scenarios.timeline import PEOPLE

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from alerts.alert import Reason
-from alerts.calendar import CHINA
-from alerts.clock import Clock, State, fraction
+from alerts.clocks.calendar import CHINA
+from alerts.clocks.clock import Clock, State, fraction
 from alerts.commands import (
     Accept,
     Acknowledge,

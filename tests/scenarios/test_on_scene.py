@@ -19,10 +19,10 @@ from alerts.commands import (
     Merge,
     Void,
 )
+from alerts.dispatch.on_scene import ASK, MISS, silence
 from alerts.elapsed import Band, band_at
-from alerts.on_scene import ASK, MISS, silence
 from alerts.outcome import NotAllowed
-from alerts.whistle_commands import Attend, Blow
+from alerts.whistle.commands import Attend, Blow
 from tests.scenarios.test_whistle_stories import CREW, POLICIES
 from tests.scenarios.timeline import START, Line, person
 

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from alerts.alert import NoticeState, Reason
 from alerts.commands import Acknowledge
-from alerts.duty import CHINA, EVERY_DAY, Duty, DutyKind
 from alerts.outcome import Why
-from alerts.roster import Roster
+from alerts.people.duty import CHINA, EVERY_DAY, Duty, DutyKind
+from alerts.people.roster import Roster
 from ingest.registry import Grid, GridLevel, Registry
 from tests.scenarios.timeline import GRIDS, PEOPLE, START, Line, person, placed
 

@@ -13,8 +13,7 @@ from alerts.alert import Handling, NoticeState, Reason
 from alerts.commands import Acknowledge, Close, Command, FalseAlarm, Handle, Merge, Reopen, Verify
 from alerts.outcome import NotAllowed
 from alerts.policy import load_policies, parse_policies
-from alerts.whistle import Standing, TaskState, Whistle
-from alerts.whistle_commands import (
+from alerts.whistle.commands import (
     AcceptReport,
     Attend,
     Blow,
@@ -24,6 +23,7 @@ from alerts.whistle_commands import (
     Report,
     SendBack,
 )
+from alerts.whistle.whistle import Standing, TaskState, Whistle
 from tests.alerts.memory_ledger import MemoryLedger
 from tests.scenarios.timeline import PEOPLE, START, Line, person
 

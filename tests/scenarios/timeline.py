@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from alerts.alert import Alert, Entry, Notice, NoticeState, Reason
 from alerts.commands import Command
 from alerts.conduct import Conductor
+from alerts.people.roster import Person, Roster
 from alerts.policy import Policies, load_policies
-from alerts.roster import Person, Roster
 from alerts.words import load_words
 from ingest.events import Mark, Place, Point
 from ingest.registry import Grid, GridLevel, Registry

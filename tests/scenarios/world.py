@@ -11,12 +11,12 @@ from alerts.alert import Alert, Notice, NoticeState
 from alerts.channels.contract import Answer, Refused, Retry, Sent
 from alerts.commands import Command
 from alerts.conduct import Conductor, UnknownAlert
+from alerts.delivery.sender import LEASE, Sender
 from alerts.ledger.port import Conflict
 from alerts.outcome import NotAllowed
+from alerts.people.roster import Person, Roster
 from alerts.policy import Policies, load_policies
-from alerts.roster import Person, Roster
-from alerts.sender import LEASE, Sender
-from alerts.whistle_policy import WhistleTable
+from alerts.whistle.policy import WhistleTable
 from ingest.registry import Grid, Registry
 from streams.signal import Signal
 from tests.alerts.memory_ledger import MemoryLedger, MemoryTransaction

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from alerts.alert import Notice
 from alerts.channels.contract import Answer, Sent
+from alerts.delivery.sender import LEASE, Sender
+from alerts.people.roster import Person
 from alerts.policy import Policies, load_policies
 from alerts.quiet.budgets import Budget
 from alerts.quiet.grouping import Timing
-from alerts.roster import Person
-from alerts.sender import LEASE, Sender
 from streams.signal import Level
 from tests.alerts.quiet.quiet_line import QuietLine
 from tests.scenarios.timeline import START

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from alerts.alert import Notice, NoticeState
-from alerts.bundles import PREFIX
 from alerts.channels.contract import Refused, Retry
 from alerts.closing_commands import FalseAlarm
 from alerts.commands import Acknowledge
+from alerts.delivery.bundles import PREFIX
 from alerts.outcome import NotAllowed
 from streams.signal import Level
 from tests.alerts.quiet.held_line import CARD, YELLOW, HeldLine
