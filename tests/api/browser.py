@@ -67,7 +67,8 @@ class Browser:
         self._http = self._http or aiohttp.ClientSession(trust_env=False)
         async with self._http.put(f"http://127.0.0.1:{self._port}/json/new?about:blank") as answer:
             target = await answer.json(content_type=None)
-        page = Page(self._loop, await self._http.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0))
+        socket = await self._http.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0)
+        page = Page(self._loop, socket, target["id"])
         self._pages.append(page)
         for domain in ("Page", "Runtime", "Network", "Accessibility"):
             await page.send(f"{domain}.enable")
@@ -79,8 +80,9 @@ class Browser:
 class Page:
     """One tab. `failures` are what its console and its scripts complained of."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, socket: aiohttp.ClientWebSocketResponse) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, socket: aiohttp.ClientWebSocketResponse, target: str) -> None:
         self.socket = socket
+        self._target = target
         self._loop = loop
         self._number = 0
         self.failures: list[str] = []
@@ -166,8 +168,8 @@ class Page:
         )
 
     def close(self) -> None:
-        """Shut the tab."""
-        self.call("Page.close")
+        """Shut the tab, also one that is just going elsewhere (which `Page.close` refuses)."""
+        self.call("Target.closeTarget", targetId=self._target)
         self._loop.run_until_complete(self.socket.close())
 
     def picture(self, path: Path) -> None:
