@@ -86,7 +86,8 @@ async function readPhones() {
 
 async function readGrids() {
   const fresh = await get("/grids" + (state.grids ? "?geometry=false" : ""));
-  if (!state.grids || state.grids.version !== fresh.version) {
+  const news = !state.grids || state.grids.version !== fresh.version;
+  if (news) {
     state.grids = state.grids ? await get("/grids") : fresh;
     drawMap($("map"), state.grids, narrow);
   }
@@ -94,6 +95,7 @@ async function readGrids() {
   learn(state.grids);
   colour(state.grids, state.grid);
   drawTroubled($("troubled"), state.grids, narrow);
+  if (news) draw(); // a case that was on the screen before has the names of places and people as well
 }
 
 async function readTimes() {
