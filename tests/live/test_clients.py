@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import pytest
 
@@ -81,9 +81,15 @@ print(json.dumps(found))
 def clients() -> str:
     """The interpreter of the environment that the others live in."""
     if not CLIENTS.exists():
-        missing = f"the clients of others are not in {CLIENTS.parents[1]}: tests/live/install brings them"
-        pytest.fail(missing, pytrace=False) if DEMANDED else pytest.skip(missing)
+        _without(f"the clients of others are not in {CLIENTS.parents[1]}: tests/live/install brings them")
     return str(CLIENTS)
+
+
+def _without(missing: str) -> NoReturn:
+    """Skip, or fail where everything must be there."""
+    if DEMANDED:
+        pytest.fail(missing, pytrace=False)
+    pytest.skip(missing)
 
 
 @contextmanager
@@ -120,7 +126,7 @@ def test_the_documented_line_of_mosquitto_pub_arrives(
 ) -> None:
     publisher = shutil.which("mosquitto_pub")
     if publisher is None:
-        pytest.skip("mosquitto_pub is not installed (Debian: apt-get install mosquitto-clients)")
+        _without("mosquitto_pub is not installed (Debian: apt-get install mosquitto-clients)")
     asyncio.run(ensure_topics(log_settings))
     (line,) = re.findall(r"^mosquitto_pub .*-t (\S+) -m '(.*)'$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
     password = mosquitto.user("gw-01")
