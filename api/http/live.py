@@ -11,7 +11,7 @@ import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
-from alerts.alert import Alert, Entry
+from alerts.alert import Alert, Entry, Notice
 from alerts.instructions.instruction import part_of
 from api.http import rows
 from api.http.alerts import unseen
@@ -116,17 +116,16 @@ def renderer(desk: Desk) -> Callable[[Sequence[Entry]], list[Message]]:
 
     def render(entries: Sequence[Entry]) -> list[Message]:
         idents = dict.fromkeys(e.alert for e in entries if not part_of(e.alert)[0])
-        alerts = {ident: desk.ledger.alert(ident) for ident in idents}
-        encoded = {ident: _row(desk, alert) for ident, alert in alerts.items() if alert is not None}
+        alerts = {ident: alert for ident in idents if (alert := desk.ledger.alert(ident)) is not None}
+        notices = desk.ledger.notices_of(list(alerts))
+        encoded = {ident: _row(desk, alert, notices[ident]) for ident, alert in alerts.items()}
         return [_message(entry, alerts.get(entry.alert), encoded.get(entry.alert)) for entry in entries]
 
     return render
 
 
-def _row(desk: Desk, alert: Alert) -> orjson.Fragment:
-    return orjson.Fragment(
-        orjson.dumps(rows.alert_row(alert, desk.registry(), desk.ledger.outbox(alert=alert.id), now=desk.clock.now()))
-    )
+def _row(desk: Desk, alert: Alert, notices: Sequence[Notice]) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps(rows.alert_row(alert, desk.registry(), notices, now=desk.clock.now())))
 
 
 def _message(entry: Entry, alert: Alert | None, row: orjson.Fragment | None) -> Message:

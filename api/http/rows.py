@@ -299,11 +299,3 @@ def ladder(alert: Alert, registry: Registry, roster: Roster) -> list[RungRow]:
         )
         for grid in registry.ancestors(alert.place.grid)
     ]
-
-
-def by_alert(notices: Sequence[Notice]) -> dict[str, list[Notice]]:
-    """Notices gathered by the alert they belong to."""
-    found: dict[str, list[Notice]] = {}
-    for notice in notices:
-        found.setdefault(notice.alert, []).append(notice)
-    return found
