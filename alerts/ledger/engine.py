@@ -19,6 +19,7 @@ from ingest.wal import use_wal
 
 PATIENCE: Final = 10.0  # seconds any one asking may wait for a lock or a connection
 HELD_UP: Final = 5.0  # seconds for which a writer that stands still may hold up the others
+_LOG_PAGES: Final = 16_000  # of 4 KiB
 _WRITERS: Final = 0x70C50  # PostgreSQL's advisory lock of writers
 
 
@@ -129,8 +130,9 @@ def _on_sqlite_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun by `_on_sqlite_begin`, not by the driver's guess
     use_wal(connection)
     cursor = connection.cursor()
-    # FULL: a commit is on the disk before it is answered (law 1)
-    for pragma in ("synchronous=FULL", "cache_size=-65536", "temp_store=MEMORY"):
+    # FULL: a commit is on the disk before it is answered (law 1). The log of writes may grow to 64 MB before it goes into the file: with
+    # SQLite's own 4 MB every commit of a storm wrote its pages twice.
+    for pragma in ("synchronous=FULL", "cache_size=-65536", "temp_store=MEMORY", f"wal_autocheckpoint={_LOG_PAGES}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
