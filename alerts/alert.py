@@ -115,7 +115,7 @@ class Step:
     between: tuple[str, str] | None = None  # rung only between two times of day, China's, such as ("22:00", "06:00")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for `alerts.evolve`
 class Alert:
     """One open or finished case. `chain` is the escalation chain as it was when the case began; `step` the next one; `escalate_at` when."""
 

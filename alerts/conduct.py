@@ -45,7 +45,6 @@ from alerts.triage.commands import Triage
 from alerts.waking import fall_due, look_again, recall, set_right
 from alerts.whistle.commands import Blow, NameUnits
 from alerts.words import Words
-from ingest.events import Mark
 from ingest.registry import Registry
 from streams.canary import KIND as CANARY
 from streams.signal import Signal
@@ -55,7 +54,6 @@ UNREACHED: Final = timedelta(minutes=30)  # how long a person to whom nothing co
 BATCH: Final = 200  # escalations in one transaction
 LEASE: Final = timedelta(seconds=10)
 ACCEPT_DIGIT: Final = "1"
-_TESTS: Final = Mark.TEST | Mark.DRILL | Mark.SIMULATED
 T = TypeVar("T")
 
 
@@ -281,8 +279,8 @@ class Conductor:
         if known is not None and (not known.handling.over or signal.marks.mutes):
             return docket.apply(known, Raised(signal, policy, why=Why.SAME_EPISODE))
         what = identity(signal, policy.merging)
-        tested = bool(signal.marks & _TESTS)  # a test is a record of its own and never touches a real case
-        found = None if tested else candidates.home(signal, what, policy.merging)
+        # a test is a record of its own and never touches a real case
+        found = None if signal.marks.staged else candidates.home(signal, what, policy.merging)
         if found is not None:
             return docket.apply(found[0], Raised(signal, policy, why=found[1]))
         return docket.apply(None, Raised(signal, policy, alert_id(what, signal), what, Why.FIRST_SIGN))

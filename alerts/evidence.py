@@ -26,7 +26,6 @@ LISTED: Final = 50  # subjects and rules named on an alert; the timeline has all
 FOLLOWED: Final = 500  # signal keys that are followed until they clear
 MORE: Final = "+"  # stands in `active_keys` for those beyond: such a case is not called clear by itself
 _CHOSEN: Final = {why.value: why for why in (Why.OVERLAP, Why.NEAREST, Why.HOLE)}
-_TESTS: Final = Mark.TEST | Mark.DRILL | Mark.SIMULATED
 
 
 def opened(event: Raised, now: datetime) -> Outcome:
@@ -66,7 +65,7 @@ def opened(event: Raised, now: datetime) -> Outcome:
 
 def recorded(alert: Alert, event: Raised, now: datetime) -> Outcome:
     """A muted signal: on the timeline, and nowhere else. A person who called late is owed a word all the same."""
-    why = Why.TEST if event.signal.marks & _TESTS else Why.LATE
+    why = Why.TEST if event.signal.marks.staged else Why.LATE
     line = entry(alert, event, now, "recorded", {"marks": int(event.signal.marks), "quiet": why})
     if why is Why.LATE:  # whoever called late is owed a word as well, once the case is taken in earnest
         alert = replace(alert, work=_called(alert.work, event.signal))
@@ -74,7 +73,7 @@ def recorded(alert: Alert, event: Raised, now: datetime) -> Outcome:
 
 
 def _muted_handling(marks: Mark) -> Handling:
-    return Handling.TEST if marks & _TESTS else Handling.SUPPRESSED
+    return Handling.TEST if marks.staged else Handling.SUPPRESSED
 
 
 def level_with(alert: Alert, event: Raised) -> Level:

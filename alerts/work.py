@@ -58,7 +58,7 @@ class Taken:
     step: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for `alerts.evolve`
 class Work:
     """One case's work. Everything here has its lines on the timeline as well."""
 

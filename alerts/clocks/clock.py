@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from alerts.clocks.calendar import CHINA, WHOLE_DAY, CalendarError, Hours, add_working, covered, day_end, working_time
 
 NONE: Final = timedelta()
+REMEMBERED: Final = 64  # answers about clocks: a storm winds the same few at the same instant, once for each of its cases
 
 
 class ClockError(ValueError):
@@ -142,7 +144,7 @@ class Change:
     approval: Approval | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for `alerts.evolve`
 class Clock:
     """One clock. It begins when stage `starts` is reached and stops at stage `stops`; `struck` are the strokes already told."""
 
@@ -218,6 +220,7 @@ def instant(clock: Clock, stroke: Stroke) -> datetime | None:
     return shifted(reached, clock.pauses, clock.target.unit, clock.pace.hours)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def assumes(clock: Clock) -> CalendarError | None:
     """What is said when the calendar does not reach the clock's limit, which then was set as if every day beyond were worked."""
     if clock.started is None or clock.due is None or covered(clock.due.astimezone(CHINA).year):
@@ -229,6 +232,7 @@ def assumes(clock: Clock) -> CalendarError | None:
     return None
 
 
+@lru_cache(maxsize=REMEMBERED)
 def next_at(clock: Clock) -> datetime | None:
     """When something about the clock falls due next: a stroke, or the end of a pause."""
     if clock.state is State.PAUSED:

@@ -27,6 +27,7 @@ TIMER: Final = "clock"  # the name of a timer up to its colon
 _PREFIX: Final = f"{TIMER}:"
 # Whoever is further has been there: a clock that waits for a signature does not go on when the work is done already.
 COURSE: Final = ("dispatched_at", "accepted_at", "on_scene_at", "handled_at", "verified_at", "closed_at")
+_BEYOND: Final = MappingProxyType({stage: COURSE[at:] for at, stage in enumerate(COURSE)})
 
 
 def kept(before: Alert | None, outcome: Outcome, event: Event, now: datetime) -> Outcome:
@@ -197,8 +198,7 @@ def timer_of(clock: Clock) -> str:
 
 def reached(alert: Alert, stage: str) -> bool:
     """Whether a stage, or one that lies beyond it in the course of a case, has been reached."""
-    beyond = COURSE[COURSE.index(stage) :] if stage in COURSE else (stage,)
-    return any(name in alert.stages for name in beyond)
+    return not alert.stages.keys().isdisjoint(_BEYOND.get(stage, (stage,)))
 
 
 def _timers(timers: Mapping[str, datetime], wound: Iterable[Clock]) -> Mapping[str, datetime]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from alerts.clocks.calendar import CHINA, date_end
 from alerts.clocks.clock import (
+    REMEMBERED,
     Approval,
     Change,
     Clock,
@@ -30,6 +32,7 @@ from alerts.evolve import evolve
 FURTHEST: Final = timedelta(days=1100)  # until when a clock may stand, or run to an agreed date
 
 
+@lru_cache(maxsize=REMEMBERED)
 def start(clock: Clock, now: datetime) -> Clock:
     """The clock begins to run; one that has begun already keeps its beginning."""
     if clock.started is not None:
