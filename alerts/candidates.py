@@ -8,7 +8,7 @@ from typing import Final
 
 from alerts.alert import Alert
 from alerts.docket import Docket
-from alerts.identity import home, identity, mark
+from alerts.identity import home, identity
 from alerts.outcome import Why
 from alerts.policy import Merging, Policies
 from ingest.events import Point
@@ -63,15 +63,16 @@ def _around(point: Point | None) -> Iterator[tuple[int, int]]:
         yield from ((lat + north, lon + east) for north in (-1, 0, 1) for east in (-1, 0, 1))
 
 
-def gathered(docket: Docket, batch: Sequence[Signal], held: Mapping[str, str], policies: Policies) -> Candidates:
-    """Everything a batch may touch, asked for in four questions. `held` are the signal keys that were applied before."""
+def gathered(docket: Docket, news: Sequence[Signal], held: Mapping[str, str], policies: Policies) -> Candidates:
+    """Everything that signals may touch, asked for in four questions. `held` are the signal keys that were applied before."""
     candidates = Candidates()
     docket.load(docket.tx.alerts(sorted(set(held.values()) - {""})))
-    fresh = [s for s in batch if s.active and mark(s) not in held]
-    found = docket.tx.open_with(sorted({identity(s, policies.policy(s.kind).merging) for s in fresh}))
-    by_place = [s for s in fresh if policies.policy(s.kind).merging.place]
+    merging = {kind: policies.policy(kind).merging for kind in {s.kind for s in news}}
+    fresh = [s for s in news if s.active]
+    found = docket.tx.open_with(sorted({identity(s, merging[s.kind]) for s in fresh}))
+    by_place = [s for s in fresh if merging[s.kind].place]
     if by_place:
-        cap = max(policies.policy(s.kind).merging.cap for s in by_place)
+        cap = max(merging[s.kind].cap for s in by_place)
         found += docket.tx.open_alerts(
             townships=sorted({s.place.township for s in by_place}),
             kinds=sorted({s.kind for s in by_place}),

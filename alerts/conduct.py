@@ -38,6 +38,7 @@ from alerts.orders.areas import Areas, goes_on_in, must_be_apart
 from alerts.orders.events import Ordered
 from alerts.outcome import NotAllowed, Why
 from alerts.people.roster import Roster
+from alerts.phrases import Phrases
 from alerts.policy import Policies
 from alerts.telling import Teller
 from alerts.transitions import after
@@ -81,7 +82,7 @@ class Conductor:
         self._policies = policies
         self._registry = registry
         self._roster = roster
-        self._words = words
+        self._phrases = Phrases(words, registry())
         self._channels = channels
         self._language = language
         self._platforms = platforms
@@ -183,8 +184,11 @@ class Conductor:
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _teller(self, tx: Transaction, now: datetime) -> Teller:
+        registry, phrases = self._registry(), self._phrases
+        if registry is not phrases.registry:
+            self._phrases = phrases = Phrases(phrases.words, registry)
         return Teller(
-            self._registry(), self._roster(), self._words, self._channels, self._language,
+            phrases, self._roster(), self._channels, self._language,
             now=now, unreachable=lambda: tx.unreachable(now - UNREACHED), hours=self._policies.quiet.hours,
             reach=self._policies.reach,
             platforms=self._platforms, link=self._link,
@@ -248,12 +252,13 @@ class Conductor:
 
     def _conduct(self, docket: Docket, batch: Sequence[Signal]) -> None:
         batch = [s for s in batch if s.kind != CANARY or docket.now - s.raised_at <= canary.STALE]
-        held = docket.tx.holding(list({key for s in batch for key in (s.key, mark(s), end_of(s.key), *earlier(s))}))
-        candidates = gathered(docket, batch, held, self._policies)
+        said = [(s, mark(s), end_of(s.key)) for s in batch]
+        held = docket.tx.holding(list({key for s, this, end in said for key in (s.key, this, end, *earlier(s))}))
+        candidates = gathered(docket, [s for s, this, _ in said if this not in held], held, self._policies)
         docket.gate.load(batch)
         areas = Areas(docket, batch)
-        for signal in batch:
-            if mark(signal) in held or docket.holds(mark(signal)) is not None:
+        for signal, this, end in said:
+            if this in held or docket.holds(this) is not None:
                 continue
             known = next((k for key in (signal.key, *earlier(signal)) if (k := docket.holds(key) or held.get(key))), "")
             alert = goes_on_in(docket, docket.get(known)) if known else None
@@ -263,11 +268,9 @@ class Conductor:
                 then = docket.apply(alert, Cleared(signal)) if alert else None
             else:
                 then = self._raise(docket, candidates, signal, alert)
-                if (
-                    end_of(signal.key) in held or docket.holds(end_of(signal.key)) is not None
-                ):  # its end was faster than it
+                if end in held or docket.holds(end) is not None:  # its end was faster than it
                     then = docket.apply(then, Cleared(signal))
-            docket.hold(mark(signal), then.id if then else "")  # the end of an episode nobody knew of is held as well
+            docket.hold(this, then.id if then else "")  # the end of an episode nobody knew of is held as well
             if then is not None:
                 turned = docket.gate.edge(signal)
                 then = areas.met(signal, docket.apply(then, turned) if turned else then)

@@ -13,20 +13,19 @@ from alerts.alert import AFTERWARDS, Alert, Notice, Reason
 from alerts.commands import Skipped, Told
 from alerts.delivery.bundle_text import said_together
 from alerts.instructions.instructed import no_link
-from alerts.notices import Telling, channels_for, compose, episode, notice, place_name, reached
+from alerts.notices import Telling, channels_for, episode, notice, reached
 from alerts.orders.reports import report_notice
 from alerts.outcome import Notify, NotifyAbove, NotifyPerson, Supervise, TellHeard, TellToldPeople, Why, WriteBack
 from alerts.people.propagation import Reach
 from alerts.people.roster import Person, Roster
 from alerts.people.routing import Moment, Route, aim, line_of, look, next_staffed
+from alerts.phrases import Phrases
 from alerts.quiet.drill import MARK
 from alerts.quiet.hours import ZONE, Hours
 from alerts.quiet.hush import DRILL
 from alerts.whistle import notices as whistle_notices
 from alerts.whistle.whistle import Tell
-from alerts.words import Words
 from ingest.events import Mark
-from ingest.registry import Registry
 from streams.canary import KIND as CANARY
 
 TEXT: Final = ("sms",)
@@ -42,9 +41,8 @@ class Teller:
 
     def __init__(
         self,
-        registry: Registry,
+        phrases: Phrases,
         roster: Roster,
-        words: Words,
         channels: tuple[str, ...],
         language: str,
         *,
@@ -55,9 +53,9 @@ class Teller:
         link: Callable[[str, str], str] = no_link,
         platforms: frozenset[str] = frozenset(),
     ) -> None:
-        self.registry = registry
+        self.registry = phrases.registry
         self.roster = roster
-        self._words = words
+        self._phrases = phrases
         self._channels = channels
         self._language = language
         self._now = now
@@ -67,8 +65,6 @@ class Teller:
         self._link = link
         self._platforms = platforms
         self._routes: dict[tuple[str, str, str, Moment], Route] = {}
-        self._texts: dict[tuple[object, ...], str] = {}
-        self._names: dict[tuple[str, str], str] = {}
 
     def ring(self, alert: Alert, notify: Notify, now: datetime) -> tuple[list[Notice], Told]:
         """The notices of a step of the alert's chain, and what is to be said about them on the timeline."""
@@ -216,8 +212,7 @@ class Teller:
 
     def text(self, alert: Alert, person: Person, channel: str, telling: Telling) -> str:
         """What one person is told of an alert over a channel."""
-        language = person.language or self._language
-        return self._text(language, channel, telling, alert, self._place(language, alert.place.grid))
+        return self._phrases.text(person.language or self._language, channel, telling, alert)
 
     def together(
         self, ident: str, channel: str, told: str, rings: Sequence[Alert], over: Sequence[Alert], now: datetime
@@ -226,8 +221,8 @@ class Teller:
         person = self.person(ident)
         language = person.language if person and person.language else self._language
         text = said_together(
-            self._words, language, channel, told, rings, over,
-            place=lambda alert: self._place(language, alert.place.grid), now=now,
+            self._phrases.words, language, channel, told, rings, over,
+            place=lambda alert: self._phrases.place(language, alert.place.grid), now=now,
         )  # fmt: skip
         drilled = rings and all(alert.marks & Mark.DRILL for alert in (*rings, *over))
         return f"{MARK}{text}" if drilled else text
@@ -275,8 +270,7 @@ class Teller:
             channels, unused = channels_for(person, wanted, used)
             skipped += unused
             language = person.language or self._language
-            place = self._place(language, alert.place.grid)
-            texts = ((c, self._text(language, c, telling, alert, place)) for c in channels)
+            texts = ((c, self._phrases.text(language, c, telling, alert)) for c in channels)
             made = [notice(alert, person, channel, telling, text, now) for channel, text in texts]
             held = self._held(person, alert, telling, now)
             if held is not None and made:
@@ -292,25 +286,3 @@ class Teller:
             or alert.kind == CANARY
         )
         return None if asked else self._hours.held_until(person.id, alert.level, now, person.quiet)
-
-    def _text(self, language: str, channel: str, telling: Telling, alert: Alert, place: str) -> str:
-        at = alert.stages.get("event_at")
-        minute = at.replace(second=0, microsecond=0) if at else None
-        drill = bool(alert.marks & Mark.DRILL)
-        why = (telling.reason, telling.clock, telling.stroke, telling.whistle, telling.who)
-        key = (language, channel, why, alert.level, alert.kind, place, minute, alert.origins, alert.handling, drill)
-        if key not in self._texts:
-            blown = telling.whistle
-            said = (
-                compose(self._words, language, channel, telling, alert, place)
-                if blown is None
-                else whistle_notices.said(self._words, language, channel, blown, place)
-            )
-            self._texts[key] = f"{MARK}{said}" if drill else said
-        return self._texts[key]
-
-    def _place(self, language: str, grid: str) -> str:
-        key = (language, grid)
-        if key not in self._names:
-            self._names[key] = place_name(self.registry, grid, self._words.text(language, "place", "unknown"))
-        return self._names[key]

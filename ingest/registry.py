@@ -99,6 +99,7 @@ class Registry:
     devices: Mapping[str, Device] = field(default_factory=dict)
     version: int = 0
     times: Mapping[str, tuple[Grid, ...]] = field(default_factory=dict)
+    _above: dict[str, tuple[Grid, ...]] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @classmethod
     def of(cls, grids: Iterable[Grid], devices: Iterable[Device], version: int = 0) -> Registry:
@@ -141,11 +142,16 @@ class Registry:
 
         A loop in the tree ends the climb.
         """
+        if at is None and (known := self._above.get(code)) is not None:
+            return known
         found: list[Grid] = []
         while (grid := self.grid(code, at)) is not None and all(g.code != code for g in found):
             found.append(grid)
             code = grid.parent
-        return tuple(found)
+        line = tuple(found)
+        if at is None and line:  # asked for every alert; a tree does not change, so this never grows beyond it
+            self._above[line[0].code] = line
+        return line
 
     def line(self, code: str, *instants: datetime | None) -> tuple[Grid, ...]:
         """`ancestors` at the first of the instants at which the grid is in force, else as it is looked at, else when it was last."""

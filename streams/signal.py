@@ -23,13 +23,13 @@ class Level(StrEnum):
     ORANGE = "orange"  # 二级
     RED = "red"  # 一级
 
-    @property
-    def rank(self) -> int:
-        """0 (blue) to 3 (red)."""
-        return _RANKS[self]
+    rank: int  # 0 (blue) to 3 (red)
+
+    __hash__ = str.__hash__  # an enumeration's own is written in Python, and levels are keys everywhere
 
 
-_RANKS: Final = {level: rank for rank, level in enumerate(Level)}
+for _rank, _level in enumerate(Level):
+    _level.rank = _rank
 
 
 class Origin(StrEnum):

@@ -8,6 +8,7 @@ than the rows themselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final, Protocol, cast
 
 from sqlalchemy import JSON, Connection, Dialect, Table, bindparam, update
@@ -85,16 +86,17 @@ class _Rows:
         self._sql = f"{compiled} {and_then}"
         order: Iterable[str] = compiled.positiontup
         names = list(order)
-        self._names = names
+        self._pick = itemgetter(*names)
         converted = ((at, _conversion(columns[name], dialect)) for at, name in enumerate(names))
         self._conversions = [(at, convert) for at, convert in converted if convert is not None]
 
     def run(self, connection: Connection, rows: Sequence[Row]) -> None:
         if rows:
-            connection.exec_driver_sql(self._sql, [self._values(row) for row in rows])
+            ready = map(self._values if self._conversions else self._pick, rows)
+            connection.exec_driver_sql(self._sql, list(ready))
 
     def _values(self, row: Row) -> tuple[Any, ...]:
-        values = [row[name] for name in self._names]
+        values = list(self._pick(row))
         for at, convert in self._conversions:
             values[at] = convert(values[at])
         return tuple(values)

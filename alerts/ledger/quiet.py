@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, or_, select
 
 from alerts.alert import Alert
 from alerts.ledger import quiet_tables, tables
+from alerts.ledger.among import among
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.engine import Database
 from alerts.ledger.rows import alert_of
@@ -42,6 +43,7 @@ _WORST_AT: Final = (
     .order_by(_A.rank.desc(), _A.raised_at.desc(), _A.id.desc())
     .limit(WORST)
 )
+_FLAPS: Final = select(quiet_tables.flap).where(among(quiet_tables.flap.c.key, "keys"))
 _AGAIN: Final = (
     "ON CONFLICT (key) DO UPDATE SET states = excluded.states, at = excluded.at, flapping = excluded.flapping"
 )
@@ -108,8 +110,7 @@ class SqlQuietWriter(_Reads):
         self._connection.execute(insert(quiet_tables.quiet_change).values(asdict(change)))
 
     def flaps(self, keys: Sequence[str]) -> dict[str, Flap]:
-        table = quiet_tables.flap
-        rows = self._connection.execute(select(table).where(table.c.key.in_(keys))) if keys else ()
+        rows = self._connection.execute(_FLAPS, {"keys": list(keys)}) if keys else ()
         return {row.key: Flap(tuple(s == "1" for s in row.states), row.at, bool(row.flapping)) for row in rows}
 
     def keep_flaps(self, flaps: Mapping[str, Flap]) -> None:

@@ -8,7 +8,7 @@ visible in their order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, select
 from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.evolve import evolve
 from alerts.ledger import place, tables
+from alerts.ledger.among import among
 from alerts.ledger.bulk import ROW_KEY, Bulks
 from alerts.ledger.bundles import SqlBundles
 from alerts.ledger.instructions import SqlInstructionWriter
@@ -31,18 +32,16 @@ _CHUNK: Final = 5000  # values in one IN list: SQLite takes 32,766 in a statemen
 _ALERT: Final = tables.alert.c
 _OUTBOX: Final = tables.outbox.c
 _BY_ID: Final = select(tables.alert).where(_ALERT.id == bindparam("ident"))
-_SOME: Final = select(tables.alert).where(_ALERT.id.in_(bindparam("idents", expanding=True)))
-_VERSIONS: Final = select(_ALERT.id, _ALERT.version).where(_ALERT.id.in_(bindparam("idents", expanding=True)))
+_SOME: Final = select(tables.alert).where(among(_ALERT.id, "idents"))
+_VERSIONS: Final = select(_ALERT.id, _ALERT.version).where(among(_ALERT.id, "idents"))
 _OPEN: Final = select(tables.alert).where(
     _ALERT.is_open == 1,
     _ALERT.kind.in_(bindparam("kinds", expanding=True)),
     _ALERT.township.in_(bindparam("townships", expanding=True)),
 )
 # `+ 0` keeps an index that begins with `is_open` out of it: PostgreSQL without statistics takes that for the narrower one.
-_NAMED: Final = select(tables.alert).where(
-    _ALERT.is_open + 0 == 1, _ALERT.identity.in_(bindparam("identities", expanding=True))
-)
-_HELD: Final = select(tables.signal_held).where(tables.signal_held.c.key.in_(bindparam("keys", expanding=True)))
+_NAMED: Final = select(tables.alert).where(_ALERT.is_open + 0 == 1, among(_ALERT.identity, "identities"))
+_HELD: Final = select(tables.signal_held).where(among(tables.signal_held.c.key, "keys"))
 _NOTICE: Final = select(tables.outbox).where(_OUTBOX.key == bindparam("ident")).with_for_update()
 _NOTICES: Final = (
     select(tables.outbox)
@@ -50,7 +49,7 @@ _NOTICES: Final = (
     .order_by(_OUTBOX.created_at, _OUTBOX.step, _OUTBOX.key)
     .with_for_update()
 )
-_KNOWN: Final = select(_OUTBOX.key).where(_OUTBOX.key.in_(bindparam("keys", expanding=True)))
+_KNOWN: Final = select(_OUTBOX.key).where(among(_OUTBOX.key, "keys"))
 
 
 class SqlTransaction:
@@ -97,23 +96,22 @@ class SqlTransaction:
         return [found[ident] for ident in sorted(found)]
 
     def alerts(self, idents: Sequence[str]) -> list[Alert]:
-        for missing in _chunks([ident for ident in idents if ident not in self._seen]):
+        if missing := [ident for ident in idents if ident not in self._seen]:
             for row in self._connection.execute(_SOME, {"idents": missing}):
                 self._seen[row.id] = alert_of(row)
         return [self._seen[ident] for ident in dict.fromkeys(idents) if ident in self._seen]
 
     def open_with(self, identities: Sequence[str]) -> list[Alert]:
         self._flush()
-        found: list[Alert] = []
-        for wanted in _chunks(list(dict.fromkeys(identities))):
-            rows = self._connection.execute(_NAMED, {"identities": wanted})
-            found += [self._seen.get(row.id) or alert_of(row) for row in rows]
+        wanted = list(dict.fromkeys(identities))
+        rows = self._connection.execute(_NAMED, {"identities": wanted}) if wanted else ()
+        found = [self._seen.get(row.id) or alert_of(row) for row in rows]
         self._seen.update({alert.id: alert for alert in found})
         return sorted(found, key=lambda alert: alert.id)
 
     def holding(self, signal_keys: Sequence[str]) -> dict[str, str]:
         found = {key: self._held[key] for key in signal_keys if key in self._held}
-        for keys in _chunks([key for key in signal_keys if key not in found]):
+        if keys := [key for key in signal_keys if key not in found]:
             found.update({row.key: row.alert for row in self._connection.execute(_HELD, {"keys": keys})})
         return found
 
@@ -139,7 +137,7 @@ class SqlTransaction:
 
     def save_all(self, changes: Sequence[tuple[Alert, Sequence[Entry]]]) -> list[Alert]:
         versions = {ident: seen.version for alert, _ in changes if (seen := self._seen.get(ident := alert.id))}
-        for idents in _chunks([alert.id for alert, _ in changes if alert.id not in versions]):
+        if idents := [alert.id for alert, _ in changes if alert.id not in versions]:
             versions.update({row.id: row.version for row in self._connection.execute(_VERSIONS, {"idents": idents})})
         for alert, _ in changes:
             if (held := versions.get(alert.id, 0)) != alert.version:
@@ -165,8 +163,8 @@ class SqlTransaction:
         for notice in notices:
             if notice.key not in self._queued:
                 fresh.setdefault(notice.key, notice)
-        for keys in _chunks(list(fresh)):
-            for known in self._connection.execute(_KNOWN, {"keys": keys}).scalars():
+        if fresh:
+            for known in self._connection.execute(_KNOWN, {"keys": list(fresh)}).scalars():
                 del fresh[known]
         self._queued.update(fresh)
         return len(fresh)
@@ -228,11 +226,6 @@ def finish(transaction: SqlTransaction) -> None:
 
 def _by_key(row: dict[str, Any], key: str) -> dict[str, Any]:
     return {**row, ROW_KEY: row[key]}
-
-
-def _chunks(keys: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(keys), _CHUNK):
-        yield keys[start : start + _CHUNK]
 
 
 def _nearness(near: Sequence[Place]) -> list[ColumnElement[bool] | None]:

@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 from alerts.quiet.bell import Bell
 from streams.signal import Level
 from streams.surges import hot_subject
+
+_BY_RANK: Final = MappingProxyType({level.rank: level for level in Level})
 
 
 class Label(StrEnum):
@@ -69,7 +73,7 @@ def concerning(kind: str, level: Level, rules: Sequence[Rule]) -> tuple[Rule, ..
 def worst_needed(level: Level, rules: Sequence[Rule]) -> Level:
     """How bad an alert must at least be to keep a bell of a level shut by some rules."""
     rank = min(max(level.rank + 1, rule.source.at_least.rank) for rule in rules)
-    return next(one for one in Level if one.rank == rank)
+    return _BY_RANK[rank]
 
 
 def _worse(source: Bell, target: Bell) -> bool:
