@@ -15,7 +15,7 @@ from alerts.evolve import evolve
 from alerts.orders.order import linked, named, put
 from alerts.outcome import Outcome, Why
 from alerts.work import NOTICE, PAGE, Work
-from ingest.events import Mark
+from ingest.events import Mark, Place
 from ingest.orders import Order
 from streams.calls import RULE as CALL
 from streams.orders import order_in
@@ -25,6 +25,7 @@ from streams.signal import VERSION, Level, Signal
 LISTED: Final = 50  # subjects and rules named on an alert; the timeline has all of them
 FOLLOWED: Final = 500  # signal keys that are followed until they clear
 MORE: Final = "+"  # stands in `active_keys` for those beyond: such a case is not called clear by itself
+_BLANK: Final = Alert("", "", "", Level.BLUE, Place())
 _CHOSEN: Final = {why.value: why for why in (Why.OVERLAP, Why.NEAREST, Why.HOLE)}
 
 
@@ -35,7 +36,8 @@ def opened(event: Raised, now: datetime) -> Outcome:
     rules, chain = event.policy.rules_at(signal.level), event.policy.chain(signal.level)
     mutes = signal.marks.mutes
     work = Work(rules=rules)
-    alert = Alert(
+    alert = evolve(
+        _BLANK,
         id=event.id,
         identity=event.identity,
         kind=signal.kind,

@@ -75,7 +75,7 @@ class Gate:
     def edge(self, signal: Signal) -> Flapped | None:
         """A device came or went. Nothing is remembered of one that came for the first time; it is from when it went."""
         key = flap_key(signal.subject, signal.rule)
-        flap = self._known([key]).get(key)
+        flap = self._flaps.get(key) if key in self._asked else self._known([key]).get(key)
         if signal.marks.mutes or (flap is None and signal.active):
             return None
         before = flap or Flap((False, True), min(signal.event_at, signal.raised_at))

@@ -126,14 +126,11 @@ EMPTY: Final = Work()
 _CODEC: Final = TypeAdapter(Work)
 
 
-def as_plain(work: Work) -> dict[str, Any]:
-    """The work as JSON values; what says nothing is left out."""
-    if work == EMPTY:
-        return {}
-    plain: dict[str, Any] = _CODEC.dump_python(work, mode="json", exclude_defaults=True)
-    return plain
+def as_json(work: Work) -> bytes:
+    """The work as JSON; what says nothing is left out."""
+    return _CODEC.dump_json(work, exclude_defaults=True)
 
 
 def of_plain(plain: dict[str, Any]) -> Work:
-    """The work in JSON values. Keys that a later version wrote are passed over."""
+    """The work in values read from JSON. Keys that a later version wrote are passed over."""
     return _CODEC.validate_python(plain) if plain else EMPTY

@@ -203,7 +203,7 @@ def reached(alert: Alert, stage: str) -> bool:
 
 def _timers(timers: Mapping[str, datetime], wound: Iterable[Clock]) -> Mapping[str, datetime]:
     """The timers with those that the clocks ask for, and no others of theirs."""
-    others = {name: at for name, at in timers.items() if not name.startswith(_PREFIX)}
+    others = {name: at for name, at in timers.items() if not name.startswith(_PREFIX)} if timers else {}
     ours = {timer_of(clock): at for clock in wound if (at := next_at(clock)) is not None}
     return MappingProxyType({**others, **ours})
 

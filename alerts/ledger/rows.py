@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
+from orjson import Fragment
+
 from alerts.alert import Alert, Condition, Entry, Handling, Notice, NoticeState, Reason, Step
 from alerts.ledger.tables import EPOCH
 from alerts.people.duty import Duty, DutyKind
 from alerts.people.roster import Part, Person
-from alerts.work import as_plain, of_plain
+from alerts.work import as_json, of_plain
 from ingest.events import Mark, Place, Point, digest
 from ingest.registry import Device, Grid, GridLevel
 from streams.signal import Level
@@ -76,7 +78,7 @@ def alert_row(alert: Alert) -> dict[str, Any]:
         "outcome": alert.outcome,
         "timers": dict(alert.timers),
         "timer_at": min(alert.timers.values(), default=None),
-        "work": as_plain(alert.work),
+        "work": Fragment(as_json(alert.work)),
         "whistling": int(alert.work.whistle is not None),
         "at_scene": alert.work.scene.person if alert.work.scene is not None else "",
         "version": alert.version,
@@ -139,7 +141,7 @@ def entry_row(entry: Entry) -> dict[str, Any]:
         "what": entry.what,
         "by": entry.by,
         "why": entry.why,
-        "detail": entry.detail,
+        "detail": dict(entry.detail),
     }
 
 

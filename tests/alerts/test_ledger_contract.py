@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from alerts.dispatch.scene import Scene
 from alerts.ledger import open_ledger
 from alerts.ledger.port import BadCursor, Conflict, Filter, Ledger, LedgerUnavailable, NotAdopted
 from alerts.ledger.rows import alert_of, alert_row, cell, cells_around
+from alerts.ledger.tables import as_json
 from alerts.people.duty import Duty, DutyKind
 from alerts.people.roster import Part, Person, Roster
 from alerts.policy import load_policies
@@ -702,6 +704,7 @@ def test_a_row_holds_the_whole_alert(text, at, subjects, value, level, handling)
     )
     row = alert_row(before)
     row["stages"] = {name: instant.isoformat() for name, instant in row["stages"].items()}  # as JSON gives them back
+    row["work"] = json.loads(as_json(row["work"]))
     assert alert_of(type("Row", (), row)) == before
 
 
