@@ -7,28 +7,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ColumnElement, Text, bindparam
+from sqlalchemy import JSON, Boolean, ColumnElement, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 
-class _Listed(FunctionElement[str]):
-    """The texts in a JSON array, as rows."""
+class _Among(FunctionElement[bool]):
+    """Whether the first of its two parts is one of the texts in the second, a JSON array."""
 
-    type = Text()
+    type = Boolean()
     inherit_cache = True
 
 
 def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """Whether a column of texts is one of those in the parameter `name`, a list of `str`."""
-    return column.op("IN", is_comparison=True, return_type=Boolean())(_Listed(bindparam(name, type_=JSON())))
+    return _Among(column, bindparam(name, type_=JSON()))
 
 
-@compiles(_Listed, "sqlite")
-def _in_sqlite(element: _Listed, compiler: Any, **how: Any) -> str:
-    return f"(SELECT value FROM json_each({compiler.process(element.clauses, **how)}))"  # noqa: S608  # the name of a parameter
+@compiles(_Among, "sqlite")
+def _in_sqlite(element: _Among, compiler: Any, **how: Any) -> str:
+    column, keys = (compiler.process(part, **how) for part in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({keys}))"  # noqa: S608  # the names of a column and a parameter
 
 
-@compiles(_Listed, "postgresql")
-def _in_postgresql(element: _Listed, compiler: Any, **how: Any) -> str:
-    return f"(SELECT json_array_elements_text({compiler.process(element.clauses, **how)}))"
+@compiles(_Among, "postgresql")
+def _in_postgresql(element: _Among, compiler: Any, **how: Any) -> str:
+    """An array is looked up by index, whatever the server knows of the table: joined with rows, a fresh table was read whole."""
+    column, keys = (compiler.process(part, **how) for part in element.clauses)
+    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text({keys})))"  # as above
