@@ -95,7 +95,7 @@ class Conductor:
 
         A signal that was conducted before changes nothing.
         """
-        return self._transact(now, lambda docket: self._conduct(docket, batch))[1]
+        return self._transact(now, lambda docket: self._conduct(docket, batch), ahead=True)[1]
 
     def command(self, alert_id: str, command: Command, now: datetime) -> Alert:
         """Do what a person says. Raises `UnknownAlert` or `NotAllowed`; then nothing has changed."""
@@ -171,10 +171,11 @@ class Conductor:
         alert, saved = self._transact(now, take)
         return next((a for a in saved if alert is not None and a.id == alert.id), alert)
 
-    def _transact(self, now: datetime, work: Callable[[Docket], T]) -> tuple[T, list[Alert]]:
+    def _transact(self, now: datetime, work: Callable[[Docket], T], *, ahead: bool = False) -> tuple[T, list[Alert]]:
+        """`ahead` is for the first try: work that has to be done again is done in its turn, so that it comes to an end."""
         for left in reversed(range(TRIES)):
             try:
-                with self._ledger.transaction() as tx:
+                with self._ledger.transaction(ahead=ahead and left == TRIES - 1) as tx:
                     docket = Docket(tx, self._teller(tx, now), self._policies.quiet, now)
                     result = work(docket)
                     return result, docket.finish()

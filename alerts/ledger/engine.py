@@ -48,12 +48,17 @@ class Database:
             raise LedgerUnavailable(f"another write to the ledger has not ended in {PATIENCE:.0f} s: try again")
         try:
             with plain_errors(), self._writer() as connection, connection.begin():
-                if in_order and not self.sqlite:
-                    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITERS})
+                if in_order:
+                    self.take_turn(connection)
                 yield connection
         finally:
             if self.sqlite:
                 self._turn.release()
+
+    def take_turn(self, connection: Connection) -> None:
+        """Wait until no other writer is left that came before; the turn ends with the transaction. SQLite's begin with theirs."""
+        if not self.sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITERS})
 
     def _writer(self) -> Connection:
         return self.engine.connect().execution_options(tocsin_writes=True)

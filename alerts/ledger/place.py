@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from alerts.alert import NoticeState
 from alerts.ledger import tables
+from alerts.ledger.ahead import Reads
 from alerts.ledger.rows import device_of, device_row, duty_of, duty_row, grid_of, grid_row, person_of, person_row
 from alerts.people.duty import Duty
 from alerts.people.roster import Person, Roster
@@ -70,7 +71,7 @@ def put(
     return number
 
 
-def unreachable(connection: Connection, since: datetime) -> frozenset[str]:
+def unreachable(connection: Reads, since: datetime) -> frozenset[str]:
     """People whom the provider could not deliver a notice made at or after an instant, where none made since has left or waits.
 
     A provider that is away proves nothing about anybody.

@@ -140,8 +140,12 @@ class Page:
 class Ledger(Protocol):
     """The whole ledger. Every method is synchronous and bounded in time; call it from a thread, not from an event loop."""
 
-    def transaction(self) -> AbstractContextManager[Transaction]:
-        """A read-write transaction; an exception inside it undoes everything."""
+    def transaction(self, *, ahead: bool = False) -> AbstractContextManager[Transaction]:
+        """A read-write transaction; an exception inside it undoes everything.
+
+        With `ahead` the turn to write may be waited for only when there is something to write: then `Conflict` says that something that was
+        read has changed meanwhile. For large batches that lock nothing; whoever meets a conflict decides again without it.
+        """
 
     def alert(self, ident: str) -> Alert | None: ...
     def page(self, wanted: Filter, *, limit: int = 50, cursor: str = "") -> Page: ...

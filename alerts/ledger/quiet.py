@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, fields
 from datetime import datetime
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, or_, select
 
 from alerts.alert import Alert
 from alerts.ledger import quiet_tables, tables
+from alerts.ledger.ahead import Reads
 from alerts.ledger.among import among
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.engine import Database
@@ -52,7 +53,7 @@ _AGAIN: Final = (
 class _Reads:
     """The questions that are the same in and outside a transaction."""
 
-    def _connected(self) -> AbstractContextManager[Connection]:
+    def _connected(self) -> AbstractContextManager[Reads]:
         raise NotImplementedError
 
     def book(self, now: datetime | None = None) -> QuietBook:
@@ -93,24 +94,26 @@ class SqlQuiet(_Reads):
 
 
 class SqlQuietWriter(_Reads):
-    """Holds `quiet_port.WritesQuiet` on the connection of a transaction."""
+    """Holds `quiet_port.WritesQuiet` within a transaction: `reads` answers its questions, `writing` gives what it may write to."""
 
-    def __init__(self, connection: Connection, bulks: Bulks) -> None:
-        self._connection = connection
+    def __init__(self, reads: Reads, writing: Callable[[], Connection], bulks: Bulks) -> None:
+        self._reads = reads
+        self._writing = writing
         self._bulks = bulks
 
     @contextmanager
-    def _connected(self) -> Iterator[Connection]:
-        yield self._connection
+    def _connected(self) -> Iterator[Reads]:
+        yield self._reads
 
     def put(self, rule: QuietRule, change: Change) -> None:
         table = _TABLES[type(rule)]
-        self._connection.execute(delete(table).where(table.c.id == rule.id))
-        self._connection.execute(insert(table).values(_row(rule)))
-        self._connection.execute(insert(quiet_tables.quiet_change).values(asdict(change)))
+        connection = self._writing()
+        connection.execute(delete(table).where(table.c.id == rule.id))
+        connection.execute(insert(table).values(_row(rule)))
+        connection.execute(insert(quiet_tables.quiet_change).values(asdict(change)))
 
     def flaps(self, keys: Sequence[str]) -> dict[str, Flap]:
-        rows = self._connection.execute(_FLAPS, {"keys": list(keys)}) if keys else ()
+        rows = self._reads.execute(_FLAPS, {"keys": list(keys)}) if keys else ()
         return {row.key: Flap(tuple(s == "1" for s in row.states), row.at, bool(row.flapping)) for row in rows}
 
     def keep_flaps(self, flaps: Mapping[str, Flap]) -> None:
@@ -118,20 +121,20 @@ class SqlQuietWriter(_Reads):
             {"key": k, "states": "".join("01"[s] for s in f.states), "at": f.at, "flapping": int(f.flapping)}
             for k, f in flaps.items()
         ]
-        self._bulks.merge(quiet_tables.flap, _AGAIN).run(self._connection, rows)
+        self._bulks.merge(quiet_tables.flap, _AGAIN).run(self._writing(), rows)
 
     def worst_at(self, grid: str, above: Level) -> list[Alert]:
-        return [alert_of(row) for row in self._connection.execute(_WORST_AT, {"grid": grid, "above": above.rank})]
+        return [alert_of(row) for row in self._reads.execute(_WORST_AT, {"grid": grid, "above": above.rank})]
 
     def bad_grids(self, at_least: Level) -> frozenset[str] | None:
-        found = self._connection.execute(_BAD, {"rank": at_least.rank}).scalars().all()
+        found = self._reads.execute(_BAD, {"rank": at_least.rank}).scalars().all()
         return frozenset(found) if len(found) <= NAMED else None
 
     def open_about(self, subjects: Sequence[str]) -> list[Alert]:
         speaks = tables.alert_subject.c
         wanted = select(tables.alert).join(tables.alert_subject, speaks.alert == _A.id)
         wanted = wanted.where(speaks.subject.in_(list(subjects)), _A.is_open == 1).order_by(_A.id).limit(WORST)
-        return [alert_of(row) for row in self._connection.execute(wanted)]
+        return [alert_of(row) for row in self._reads.execute(wanted)]
 
 
 def _row(one: QuietRule) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sqlalchemy.sql import false
 from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.delivery.bundles import Lane
 from alerts.ledger import bundles, canaries, given, orders, place, tables, unknown, whistle
+from alerts.ledger.ahead import Ahead
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.engine import Database, plain_errors
 from alerts.ledger.instructions import SqlInstructions
@@ -48,13 +49,14 @@ class SqlLedger:
         with plain_errors():
             migrate(self._database.engine)
 
-    def transaction(self) -> AbstractContextManager[Transaction]:
-        return self._transaction()
+    def transaction(self, *, ahead: bool = False) -> AbstractContextManager[Transaction]:
+        return self._transaction(ahead and not self._database.sqlite)
 
     @contextmanager
-    def _transaction(self) -> Iterator[SqlTransaction]:
-        with self._database.writing() as connection:
-            transaction = SqlTransaction(connection, self._bulks)
+    def _transaction(self, ahead: bool) -> Iterator[SqlTransaction]:
+        with self._database.writing(in_order=not ahead) as connection:
+            reads = Ahead(connection, self._database.take_turn) if ahead else None
+            transaction = SqlTransaction(connection, self._bulks, reads)
             yield transaction
             finish(transaction)
 

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, select
 from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.evolve import evolve
 from alerts.ledger import place, tables
+from alerts.ledger.ahead import Ahead, Reads
 from alerts.ledger.among import among
 from alerts.ledger.bulk import ROW_KEY, Bulks
 from alerts.ledger.bundles import SqlBundles
@@ -55,8 +56,10 @@ _KNOWN: Final = select(_OUTBOX.key).where(among(_OUTBOX.key, "keys"))
 class SqlTransaction:
     """Holds `port.Transaction`. Made and ended by `SqlLedger.transaction`."""
 
-    def __init__(self, connection: Connection, bulks: Bulks) -> None:
+    def __init__(self, connection: Connection, bulks: Bulks, ahead: Ahead | None = None) -> None:
         self._connection = connection
+        self._ahead = ahead
+        self._reads: Reads = ahead or connection  # for what locks nothing
         self._bulks = bulks
         self._seen: dict[str, Alert] = {}  # as they are now, with what this transaction has done to them
         self._new: dict[str, Alert] = {}
@@ -67,9 +70,16 @@ class SqlTransaction:
         self._queued: dict[str, Notice] = {}
         self._orders: dict[tuple[str, str], dict[str, Any]] = {}
 
+    @property
+    def _writing(self) -> Connection:
+        """The connection, with the turn to write: also for questions that lock what they find."""
+        if self._ahead is not None:
+            self._ahead.take_turn()
+        return self._connection
+
     def alert(self, ident: str) -> Alert | None:
         if ident not in self._seen:
-            row = self._connection.execute(_BY_ID, {"ident": ident}).first()
+            row = self._reads.execute(_BY_ID, {"ident": ident}).first()
             if row is None:
                 return None
             self._seen[ident] = alert_of(row)
@@ -89,7 +99,7 @@ class SqlTransaction:
         for clause in _nearness(near):
             statement = _OPEN if clause is None else _OPEN.where(clause)
             statement = statement if since is None else statement.where(_ALERT.last_seen >= since)
-            for row in self._connection.execute(statement, wanted):
+            for row in self._reads.execute(statement, wanted):
                 if row.id not in found:
                     found[row.id] = self._seen.get(row.id) or alert_of(row)
         self._seen.update(found)
@@ -97,14 +107,14 @@ class SqlTransaction:
 
     def alerts(self, idents: Sequence[str]) -> list[Alert]:
         if missing := [ident for ident in idents if ident not in self._seen]:
-            for row in self._connection.execute(_SOME, {"idents": missing}):
+            for row in self._reads.execute(_SOME, {"idents": missing}):
                 self._seen[row.id] = alert_of(row)
         return [self._seen[ident] for ident in dict.fromkeys(idents) if ident in self._seen]
 
     def open_with(self, identities: Sequence[str]) -> list[Alert]:
         self._flush()
         wanted = list(dict.fromkeys(identities))
-        rows = self._connection.execute(_NAMED, {"identities": wanted}) if wanted else ()
+        rows = self._reads.execute(_NAMED, {"identities": wanted}) if wanted else ()
         found = [self._seen.get(row.id) or alert_of(row) for row in rows]
         self._seen.update({alert.id: alert for alert in found})
         return sorted(found, key=lambda alert: alert.id)
@@ -112,7 +122,7 @@ class SqlTransaction:
     def holding(self, signal_keys: Sequence[str]) -> dict[str, str]:
         found = {key: self._held[key] for key in signal_keys if key in self._held}
         if keys := [key for key in signal_keys if key not in found]:
-            found.update({row.key: row.alert for row in self._connection.execute(_HELD, {"keys": keys})})
+            found.update({row.key: row.alert for row in self._reads.execute(_HELD, {"keys": keys})})
         return found
 
     def hold(self, keys: Mapping[str, str]) -> None:
@@ -121,16 +131,16 @@ class SqlTransaction:
     def notices(self, alert: str) -> list[Notice]:
         if any(notice.alert == alert for notice in self._queued.values()):
             self._flush()
-        return [notice_of(row) for row in self._connection.execute(_NOTICES, {"ident": alert})]
+        return [notice_of(row) for row in self._writing.execute(_NOTICES, {"ident": alert})]
 
     def notice(self, key: str) -> Notice | None:
         if key in self._queued:
             return self._queued[key]
-        row = self._connection.execute(_NOTICE, {"ident": key}).first()
+        row = self._writing.execute(_NOTICE, {"ident": key}).first()
         return None if row is None else notice_of(row)
 
     def unreachable(self, since: datetime) -> frozenset[str]:
-        return place.unreachable(self._connection, since)
+        return place.unreachable(self._reads, since)
 
     def save(self, alert: Alert, entries: Sequence[Entry]) -> Alert:
         return self.save_all([(alert, entries)])[0]
@@ -138,7 +148,7 @@ class SqlTransaction:
     def save_all(self, changes: Sequence[tuple[Alert, Sequence[Entry]]]) -> list[Alert]:
         versions = {ident: seen.version for alert, _ in changes if (seen := self._seen.get(ident := alert.id))}
         if idents := [alert.id for alert, _ in changes if alert.id not in versions]:
-            versions.update({row.id: row.version for row in self._connection.execute(_VERSIONS, {"idents": idents})})
+            versions.update({row.id: row.version for row in self._writing.execute(_VERSIONS, {"idents": idents})})
         for alert, _ in changes:
             if (held := versions.get(alert.id, 0)) != alert.version:
                 raise Conflict(
@@ -164,7 +174,7 @@ class SqlTransaction:
             if notice.key not in self._queued:
                 fresh.setdefault(notice.key, notice)
         if fresh:
-            for known in self._connection.execute(_KNOWN, {"keys": list(fresh)}).scalars():
+            for known in self._writing.execute(_KNOWN, {"keys": list(fresh)}).scalars():
                 del fresh[known]
         self._queued.update(fresh)
         return len(fresh)
@@ -175,28 +185,33 @@ class SqlTransaction:
         # A lease belongs to a notice that is on its way: in any other state nobody holds it.
         for keep, leased in (((), False), (("leased_until",), True)):
             rows = [_by_key(notice_row(n), "key") for n in written if (n.state is NoticeState.SENDING) is leased]
-            self._bulks.change(tables.outbox, "key", *keep).run(self._connection, rows)
+            self._bulks.change(tables.outbox, "key", *keep).run(self._writing, rows)
 
     def append(self, entries: Sequence[Entry]) -> None:
         self._entries += [entry_row(entry) for entry in entries]
 
     @property
     def quiet(self) -> SqlQuietWriter:
-        return SqlQuietWriter(self._connection, self._bulks)
+        return SqlQuietWriter(self._reads, lambda: self._writing, self._bulks)
 
     @property
     def bundles(self) -> SqlBundles:
         self._flush()
-        return SqlBundles(self._connection, self._bulks)
+        return SqlBundles(self._writing, self._bulks)
 
     @property
     def instructions(self) -> SqlInstructionWriter:
         self._flush()
-        return SqlInstructionWriter(self._connection, self._bulks)
+        return SqlInstructionWriter(self._writing, self._bulks)
 
     def _flush(self) -> None:
         """Write what was gathered; afterwards the database knows all that this transaction has said."""
-        bulks, connection = self._bulks, self._connection
+        gathered = (
+            self._new, self._changed, self._subjects, self._held, self._entries, self._queued, self._orders,
+        )  # fmt: skip
+        if not any(gathered):
+            return
+        bulks, connection = self._bulks, self._writing
         bulks.insert(tables.alert).run(connection, [alert_row(alert) for alert in self._new.values()])
         changed = [_by_key(alert_row(alert), "id") for alert in self._changed.values()]
         bulks.change(tables.alert, "id").run(connection, changed)
@@ -207,16 +222,8 @@ class SqlTransaction:
         queued = [notice_row(notice) for notice in self._queued.values()]
         bulks.insert_unless_known(tables.outbox).run(connection, queued)
         bulks.merge(hotline_order, MOVES).run(connection, list(self._orders.values()))
-        for gathered in (
-            self._new,
-            self._changed,
-            self._subjects,
-            self._held,
-            self._entries,
-            self._queued,
-            self._orders,
-        ):
-            gathered.clear()
+        for some in gathered:
+            some.clear()
 
 
 def finish(transaction: SqlTransaction) -> None:

@@ -30,7 +30,7 @@ class Paper:
         self._flaps: dict[str, Flap] = {}
 
     @contextmanager
-    def transaction(self) -> Iterator[Paper]:
+    def transaction(self, *, ahead: bool = False) -> Iterator[Paper]:  # noqa: ARG002  (nobody else writes)
         yield self
 
     @property

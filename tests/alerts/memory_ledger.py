@@ -155,7 +155,7 @@ class MemoryLedger:
         return self.tables.held.get(key)
 
     @contextmanager
-    def transaction(self) -> Iterator[MemoryTransaction]:
+    def transaction(self, *, ahead: bool = False) -> Iterator[MemoryTransaction]:
         with self._lock:
             work = self.tables.copy()
             yield MemoryTransaction(work, self._leases)
