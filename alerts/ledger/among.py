@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ColumnElement, bindparam
+from sqlalchemy import JSON, Boolean, ColumnElement, SelectBase, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -24,10 +24,34 @@ def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     return _Among(column, bindparam(name, type_=JSON()))
 
 
+class _Listed(FunctionElement[bool]):
+    """Whether the first of its two parts is one of the values of the second, a question of its own."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+def listed(column: ColumnElement[Any], wanted: SelectBase) -> ColumnElement[bool]:
+    """Whether a column is one of the few values that `wanted` finds."""
+    return _Listed(column, wanted.scalar_subquery())
+
+
 @compiles(_Among, "sqlite")
 def _in_sqlite(element: _Among, compiler: Any, **how: Any) -> str:
     column, keys = (compiler.process(part, **how) for part in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({keys}))"  # noqa: S608  # the names of a column and a parameter
+
+
+@compiles(_Listed, "sqlite")
+def _listed_in_sqlite(element: _Listed, compiler: Any, **how: Any) -> str:
+    column, values = (compiler.process(part, **how) for part in element.clauses)
+    return f"{column} IN {values}"
+
+
+@compiles(_Listed, "postgresql")
+def _listed_in_postgresql(element: _Listed, compiler: Any, **how: Any) -> str:
+    column, values = (compiler.process(part, **how) for part in element.clauses)
+    return f"{column} = ANY (ARRAY{values})"
 
 
 @compiles(_Among, "postgresql")

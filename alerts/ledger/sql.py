@@ -15,6 +15,7 @@ from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.delivery.bundles import Lane
 from alerts.ledger import bundles, canaries, given, orders, place, tables, unknown, whistle
 from alerts.ledger.ahead import Ahead
+from alerts.ledger.among import listed
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.engine import Database, plain_errors
 from alerts.ledger.instructions import SqlInstructions
@@ -282,8 +283,7 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
             found.append(column.in_([str(value) for value in values]))
     if wanted.subject:
         named = select(tables.alert_subject.c.alert).where(tables.alert_subject.c.subject == wanted.subject)
-        # One list of ids: with "in this or in that" PostgreSQL looks at every alert there is.
-        found.append(_A.id.in_(named.union(orders.numbered(wanted.subject))))
+        found.append(listed(_A.id, named.union(orders.numbered(wanted.subject))))
     if not wanted.kinds:
         found.append(canaries.NO_ALERT)
     if wanted.since is not None:

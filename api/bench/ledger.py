@@ -1,19 +1,22 @@
 """The ledger under load: a storm of signals until 100,000 alerts are open, then what a desk asks of it over HTTP.
 
-The storm goes through the conductor as in a worker, with the shipped policies, while a real API serves the same ledger; the questions are
+The storm goes through conductors as in workers, with the shipped policies, while a real API serves the same ledger; the questions are
 asked of that API as a desk asks them. What is measured against are the goals of the design. Rows end in `_sqlite` or `_postgres`.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +26,7 @@ from alerts.alert import Notice
 from alerts.channels.contract import Answer, Sent
 from alerts.conduct import Conductor
 from alerts.delivery.sender import Sender
+from alerts.ledger import open_ledger
 from alerts.ledger.port import Filter, Ledger
 from alerts.people.roster import Person
 from alerts.policy import load_policies
@@ -39,9 +43,14 @@ ALERTS: Final = 100_000
 BATCH: Final = 500
 WAITING: Final = 10_000  # lower notices that wait while a red one comes
 TOWNSHIPS, GRIDS = 20, 775  # one county of the field
+WORKERS: Final = {
+    "sqlite": 1,
+    "postgres": 2,
+}  # SQLite is for one machine and one worker; else there is one to a processor at least
 STORM: Final = {"sqlite": 3000, "postgres": 5000}  # signals a second to reach
 ASKED: Final = 300  # times each question is asked
 KINDS: Final = (("temperature", Level.BLUE), ("battery", Level.BLUE), ("tilt", Level.YELLOW), ("anomaly", Level.BLUE))
+_READY: Final[list[Barrier]] = []  # in a worker: what all of them wait at
 _OPEN: Final = {"open": "true", "limit": "50"}
 
 
@@ -66,17 +75,10 @@ def _measure(folder: Path, name: str, url: str, alerts: int) -> list[Row]:
         Stack(folder / "stack", plan) as stack,
         httpx.Client(base_url=f"{stack.api_url}/api/v1", trust_env=False) as desk,
     ):
-        roster = stack.ledger.roster()
-        conductor = Conductor(
-            stack.ledger,
-            policies=load_policies(),
-            registry=lambda: registry,
-            roster=lambda: roster,
-            words=load_words(),
-            channels=("sms", "voice"),
-        )
-        rate, goal = _stormed(conductor, registry, alerts), STORM[name]
-        note = f"conducted in batches of {BATCH}, an API beside it"
+        goal, workers = STORM[name], WORKERS[name]
+        rate = _stormed(over["ledger"]["url"], alerts, workers)
+        note = f"{workers} worker(s), conducted in batches of {BATCH}, an API beside it"
+        conductor = _conductor(stack.ledger)
         storm = Row("storm", rate, "signals/s", f"goal {goal}", rate / goal, note)
         asked = _asked(stack.ledger, desk, alerts)
         red = max(_reds(stack.ledger, conductor, registry, random.Random(9)))
@@ -84,13 +86,48 @@ def _measure(folder: Path, name: str, url: str, alerts: int) -> list[Row]:
     return [replace(row, name=f"ledger_{row.name}_{name}") for row in (storm, *asked, waited)]
 
 
-def _stormed(conductor: Conductor, registry: Registry, alerts: int) -> float:
-    """Signals a second."""
-    batches = list(_batches(_storm(registry, alerts, random.Random(7))))
+def _conductor(ledger: Ledger) -> Conductor:
+    registry, roster = ledger.registry(), ledger.roster()
+    return Conductor(
+        ledger,
+        policies=load_policies(),
+        registry=lambda: registry,
+        roster=lambda: roster,
+        words=load_words(),
+        channels=("sms", "voice"),
+    )
+
+
+def _stormed(url: str, alerts: int, workers: int) -> float:
+    """Signals a second of workers that share the townships, from when all are ready until the last is done."""
+    spawn = multiprocessing.get_context("spawn")
+    ready = spawn.Barrier(workers)
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_keep, initargs=(ready,)) as pool:
+        shares = [pool.submit(_conducted, url, alerts, number, workers) for number in range(workers)]
+        spans = [share.result() for share in shares]
+    return alerts / (max(end for _, end in spans) - min(begin for begin, _ in spans))
+
+
+def _keep(ready: Barrier) -> None:
+    _READY.append(ready)
+
+
+def _conducted(url: str, alerts: int, number: int, workers: int) -> tuple[float, float]:
+    """One worker's part of the storm: when it began and when it was done."""
+    settle_down()
+    ledger = open_ledger(url)
+    conductor = _conductor(ledger)
+    townships = sorted(g.code for g in ledger.registry().grids.values() if g.level is GridLevel.TOWNSHIP)
+    mine = frozenset(townships[number::workers])
+    storm = (s for s in _storm(ledger.registry(), alerts, random.Random(7)) if s.place.township in mine)
+    batches = list(_batches(storm))
+    _READY[0].wait(60)
     begun = time.perf_counter()
     for batch in batches:
         conductor.signals(batch, datetime.now(UTC))
-    return alerts / (time.perf_counter() - begun)
+    done = time.perf_counter()
+    ledger.close()
+    return begun, done
 
 
 def _asked(ledger: Ledger, desk: httpx.Client, alerts: int) -> list[Row]:
