@@ -5,17 +5,27 @@ A parameter for each key made SQLAlchemy write the statement anew every time, a 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import JSON, Boolean, ColumnElement, SelectBase, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 
-class _Among(FunctionElement[bool]):
-    """Whether the first of its two parts is one of the texts in the second, a JSON array."""
+class _Is(FunctionElement[bool]):
+    """Something that is so or not."""
 
     type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: Any = None) -> Self:  # noqa: ARG002
+        """Itself: where a database has no booleans SQLAlchemy would compare it with 1, and no index helps with that."""
+        return self
+
+
+class _Among(_Is):
+    """Whether the first of its two parts is one of the texts in the second, a JSON array."""
+
     inherit_cache = True
 
 
@@ -24,10 +34,9 @@ def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     return _Among(column, bindparam(name, type_=JSON()))
 
 
-class _Listed(FunctionElement[bool]):
+class _Listed(_Is):
     """Whether the first of its two parts is one of the values of the second, a question of its own."""
 
-    type = Boolean()
     inherit_cache = True
 
 

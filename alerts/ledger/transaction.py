@@ -121,7 +121,7 @@ class SqlTransaction:
 
     def holding(self, signal_keys: Sequence[str]) -> dict[str, str]:
         found = {key: self._held[key] for key in signal_keys if key in self._held}
-        if keys := [key for key in signal_keys if key not in found]:
+        if keys := sorted(key for key in signal_keys if key not in found):  # neighbours lie on the same pages
             found.update({row.key: row.alert for row in self._reads.execute(_HELD, {"keys": keys})})
         return found
 
