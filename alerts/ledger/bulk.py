@@ -44,10 +44,12 @@ class Bulks:
     def insert_unless_known(self, table: Table) -> Bulk:
         """New rows; a row whose key exists is passed over."""
         if self._postgresql:
-            unless = f"{_inserting(table)} ON CONFLICT DO NOTHING"
-            return self._kept("keep", table, lambda: _Recordset(unless, _given(table)))
-        statement = sqlite.insert(table).on_conflict_do_nothing()
-        return self._kept("keep", table, lambda: _Rows(statement, _given(table), self._dialect))
+            return self._kept(
+                "keep", table, lambda: _Recordset(f"{_inserting(table)} ON CONFLICT DO NOTHING", _given(table))
+            )
+        return self._kept(
+            "keep", table, lambda: _Rows(sqlite.insert(table).on_conflict_do_nothing(), _given(table), self._dialect)
+        )
 
     def merge(self, table: Table, otherwise: str) -> Bulk:
         """New rows; where the key exists, `otherwise` (`ON CONFLICT …`, in words that both databases know) says what becomes of it."""
@@ -57,16 +59,18 @@ class Bulks:
 
     def change(self, table: Table, key: str, *keep: str) -> Bulk:
         """Every column of rows that exist, but for the key and those to `keep`. The key travels as `ROW_KEY`."""
+        return self._kept("/".join(("change", *keep)), table, lambda: self._changing(table, key, keep))
+
+    def _changing(self, table: Table, key: str, keep: Sequence[str]) -> Bulk:
         columns = {c.name: c.type for c in table.columns if c.name not in {key, *keep}}
-        name = "/".join(("change", *keep))
         if self._postgresql:
             assignments = ", ".join(f'"{column}" = given."{column}"' for column in columns)
             which = f'"{table.name}"."{key}" = given."{key}"'
             sql = f'UPDATE "{table.name}" SET {assignments} FROM {_given_rows(table)} WHERE {which}'  # noqa: S608
-            return self._kept(name, table, lambda: _Recordset(sql, {**columns, key: table.c[key].type}))
+            return _Recordset(sql, {**columns, key: table.c[key].type})
         values = {column: bindparam(column, type_=kind) for column, kind in columns.items()}
         statement = update(table).where(table.c[key] == bindparam(ROW_KEY)).values(values)
-        return self._kept(name, table, lambda: _Rows(statement, {**columns, ROW_KEY: table.c[key].type}, self._dialect))
+        return _Rows(statement, {**columns, ROW_KEY: table.c[key].type}, self._dialect)
 
     @property
     def _postgresql(self) -> bool:

@@ -2,8 +2,8 @@
 
 What is saved is gathered and written in a few large statements, at the end or before a reading that would need it: a
 storm is a few dozen statements, not hundreds of thousands. Writers come one after another (SQLite by its nature,
-PostgreSQL by an advisory lock), so a version once read cannot change under us, and the timeline's numbers become
-visible in their order.
+PostgreSQL by an advisory lock), so a version once read in one's turn cannot change under us, and the timeline's numbers
+become visible in their order. What is read ahead of the turn is looked at again in it (`alerts.ledger.ahead`).
 """
 
 from __future__ import annotations
