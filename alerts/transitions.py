@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -145,6 +146,7 @@ def after(ident: str, handling: Handling, move: Move) -> Handling:
     return found
 
 
+@cache
 def allowed(handling: Handling) -> tuple[Move, ...]:
     """What people may do now: the moves that a person makes and that lead somewhere or may always be said."""
     by_people = (m for m, need in NEEDS.items() if need.roles is not _SYSTEM)

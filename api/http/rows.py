@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from typing_extensions import TypedDict
 
-from alerts.alert import Alert, Entry, Notice, NoticeState
+from alerts.alert import Alert, Entry, Handling, Notice, NoticeState
 from alerts.hushing import kept
 from alerts.people.roster import Roster, masked
 from alerts.transitions import allowed
@@ -207,12 +208,14 @@ def alert_row(alert: Alert, registry: Registry, notices: Iterable[Notice] = (), 
         elapsed=elapsed_rows(alert),
         scene=scene_row(alert),
         version=alert.version,
-        may=[
-            *(move.value.replace("_", "-") for move in allowed(alert.handling)),
-            *(["check-in"] if alert.work.scene else []),
-        ],
+        may=[*_may(alert.handling), *(["check-in"] if alert.work.scene else [])],
         told=told(notices),
     )
+
+
+@cache
+def _may(handling: Handling) -> tuple[str, ...]:
+    return tuple(move.value.replace("_", "-") for move in allowed(handling))
 
 
 def quiet_row(alert: Alert) -> QuietRow | None:
