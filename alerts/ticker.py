@@ -80,7 +80,7 @@ async def record_timings(ledger: Ledger, series: Series, stop: asyncio.Event) ->
         try:
             entries = await asyncio.to_thread(ledger.entries_after, seq, limit=500)
             moved = sorted({e.alert for e in entries if e.alert})
-            alerts = [a for a in [await asyncio.to_thread(ledger.alert, ident) for ident in moved] if a is not None]
+            alerts = await asyncio.to_thread(ledger.alerts, moved)
             timings = [t for alert in alerts if alert.kind != CANARY for t in timings_of(alert)]
             if timings:
                 await asyncio.to_thread(series.write_timings, timings)

@@ -148,6 +148,9 @@ class Ledger(Protocol):
         """
 
     def alert(self, ident: str) -> Alert | None: ...
+    def alerts(self, idents: Sequence[str]) -> list[Alert]:
+        """Several alerts, in one question; unknown ids are passed over."""
+
     def page(self, wanted: Filter, *, limit: int = 50, cursor: str = "") -> Page: ...
     def timeline(self, alert: str) -> list[Entry]: ...
     def entries_after(self, seq: int, *, limit: int = 500) -> list[Entry]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.delivery.bundles import Lane
 from alerts.ledger import bundles, canaries, given, orders, place, tables, unknown, whistle
 from alerts.ledger.ahead import Ahead
-from alerts.ledger.among import listed
+from alerts.ledger.among import among, listed
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.engine import Database, plain_errors
 from alerts.ledger.instructions import SqlInstructions
@@ -36,6 +36,8 @@ from streams.signal import Level
 _A: Final = tables.alert.c
 _O: Final = tables.outbox.c
 _T: Final = tables.timeline.c
+_SOME: Final = select(tables.alert).where(among(_A.id, "idents"))
+_NOTICES_OF: Final = select(tables.outbox).where(among(_O.alert, "idents")).order_by(_O.created_at, _O.step, _O.key)
 
 
 class SqlLedger:
@@ -64,6 +66,10 @@ class SqlLedger:
     def alert(self, ident: str) -> Alert | None:
         found = self._rows(select(tables.alert).where(_A.id == ident))
         return alert_of(found[0]) if found else None
+
+    def alerts(self, idents: Sequence[str]) -> list[Alert]:
+        found = {row.id: alert_of(row) for row in self._rows(_SOME, {"idents": list(idents)})} if idents else {}
+        return [found[ident] for ident in dict.fromkeys(idents) if ident in found]
 
     def page(self, wanted: Filter, *, limit: int = 50, cursor: str = "") -> Page:
         statement = select(tables.alert).where(*_conditions(wanted))
@@ -103,8 +109,7 @@ class SqlLedger:
 
     def notices_of(self, alerts: Sequence[str]) -> dict[str, list[Notice]]:
         found: dict[str, list[Notice]] = {ident: [] for ident in alerts}
-        wanted = select(tables.outbox).where(_O.alert.in_(list(found))).order_by(_O.created_at, _O.step, _O.key)
-        for row in self._rows(wanted) if found else ():
+        for row in self._rows(_NOTICES_OF, {"idents": list(found)}) if found else ():
             found[row.alert].append(notice_of(row))
         return found
 
@@ -262,9 +267,9 @@ class SqlLedger:
     def close(self) -> None:
         self._database.close()
 
-    def _rows(self, statement: Select[Any]) -> Sequence[Any]:
+    def _rows(self, statement: Select[Any], asked: Mapping[str, Any] | None = None) -> Sequence[Any]:
         with self._database.reading() as connection:
-            return connection.execute(statement).all()
+            return connection.execute(statement, asked).all()
 
 
 def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:

@@ -116,7 +116,7 @@ def renderer(desk: Desk) -> Callable[[Sequence[Entry]], list[Message]]:
 
     def render(entries: Sequence[Entry]) -> list[Message]:
         idents = dict.fromkeys(e.alert for e in entries if not part_of(e.alert)[0])
-        alerts = {ident: alert for ident in idents if (alert := desk.ledger.alert(ident)) is not None}
+        alerts = {alert.id: alert for alert in desk.ledger.alerts(list(idents))}
         notices = desk.ledger.notices_of(list(alerts))
         encoded = {ident: _row(desk, alert, notices[ident]) for ident, alert in alerts.items()}
         return [_message(entry, alerts.get(entry.alert), encoded.get(entry.alert)) for entry in entries]

@@ -179,6 +179,9 @@ class MemoryLedger:
     def alert(self, ident: str) -> Alert | None:
         return self.tables.alerts.get(ident)
 
+    def alerts(self, idents: Sequence[str]) -> list[Alert]:
+        return [self.tables.alerts[ident] for ident in dict.fromkeys(idents) if ident in self.tables.alerts]
+
     def page(self, wanted: Filter, *, limit: int = 50, cursor: str = "") -> Page:
         rows = [a for a in self.tables.alerts.values() if _fits(a, wanted)]
         rows.sort(key=lambda a: (-a.level.rank, -a.stages["raised_at"].timestamp(), a.id))

@@ -107,6 +107,12 @@ def test_what_is_saved_comes_back_equal(ledger: Ledger, sentence: str, value: Al
     assert ledger.alert("a1") == replace(value, version=1)
 
 
+def test_several_cases_come_in_the_order_in_which_they_are_asked_for(ledger: Ledger) -> None:
+    one, two = save(ledger, alert("a1"), alert("a2"))
+    assert ledger.alerts(["a2", "nobody", "a1", "a2"]) == [two, one]
+    assert ledger.alerts([]) == []
+
+
 def test_cases_with_an_open_whistle_are_listed_the_oldest_first(ledger: Ledger) -> None:
     later = {"raised_at": NOW + timedelta(hours=1)}
     save(
