@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 
 from sqlalchemy import JSON, Connection, Dialect, Table, bindparam, update
 from sqlalchemy.dialects import sqlite
@@ -21,11 +21,29 @@ Row = Mapping[str, Any]
 _Conversion = Callable[[Any], Any] | None
 
 
-class Bulk(Protocol):
+class Bulk:
     """One statement of one table."""
+
+    def __init__(self, sql: str) -> None:
+        self._sql = sql
 
     def run(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Execute it for every row; nothing happens without one."""
+        self.ready(rows)(connection)
+
+    def ready(self, rows: Sequence[Row]) -> Callable[[Connection], None]:
+        """What executes it for every row. All that can be done before is done here: others may be waiting for their turn to write."""
+        if not rows:
+            return lambda _: None
+        values = self._ready(rows)
+
+        def write(connection: Connection) -> None:
+            connection.exec_driver_sql(self._sql, values)
+
+        return write
+
+    def _ready(self, rows: Sequence[Row]) -> Any:
+        raise NotImplementedError
 
 
 class Bulks:
@@ -82,22 +100,20 @@ class Bulks:
         return self._made[name, table.name]
 
 
-class _Rows:
+class _Rows(Bulk):
     """Row by row inside the driver, for a database in this process."""
 
     def __init__(self, statement: Any, columns: Mapping[str, Any], dialect: Dialect, and_then: str = "") -> None:
         compiled = statement.compile(dialect=dialect, column_keys=[name for name in columns if name != ROW_KEY])
-        self._sql = f"{compiled} {and_then}"
+        super().__init__(f"{compiled} {and_then}")
         order: Iterable[str] = compiled.positiontup
         names = list(order)
         self._pick = itemgetter(*names)
         converted = ((at, _conversion(columns[name], dialect)) for at, name in enumerate(names))
         self._conversions = [(at, convert) for at, convert in converted if convert is not None]
 
-    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
-        if rows:
-            ready = map(self._values if self._conversions else self._pick, rows)
-            connection.exec_driver_sql(self._sql, list(ready))
+    def _ready(self, rows: Sequence[Row]) -> list[Any]:
+        return list(map(self._values if self._conversions else self._pick, rows))
 
     def _values(self, row: Row) -> tuple[Any, ...]:
         values = list(self._pick(row))
@@ -106,17 +122,16 @@ class _Rows:
         return tuple(values)
 
 
-class _Recordset:
+class _Recordset(Bulk):
     """All rows as one JSON value, which the server takes apart by the table's own types."""
 
     def __init__(self, sql: str, columns: Mapping[str, Any]) -> None:
-        self._sql = sql
+        super().__init__(sql)
         self._plain = [name for name, kind in columns.items() if not isinstance(kind, Instant)]
         self._instants = [name for name, kind in columns.items() if isinstance(kind, Instant)]
 
-    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
-        if rows:
-            connection.exec_driver_sql(self._sql, (as_json([self._record(row) for row in rows]),))
+    def _ready(self, rows: Sequence[Row]) -> tuple[str]:
+        return (as_json([self._record(row) for row in rows]),)
 
     def _record(self, row: Row) -> dict[str, Any]:
         record = {name: row[name] for name in self._plain}

@@ -148,7 +148,7 @@ class SqlTransaction:
     def save_all(self, changes: Sequence[tuple[Alert, Sequence[Entry]]]) -> list[Alert]:
         versions = {ident: seen.version for alert, _ in changes if (seen := self._seen.get(ident := alert.id))}
         if idents := [alert.id for alert, _ in changes if alert.id not in versions]:
-            versions.update({row.id: row.version for row in self._writing.execute(_VERSIONS, {"idents": idents})})
+            versions.update({row.id: row.version for row in self._reads.execute(_VERSIONS, {"idents": idents})})
         for alert, _ in changes:
             if (held := versions.get(alert.id, 0)) != alert.version:
                 raise Conflict(
@@ -174,7 +174,7 @@ class SqlTransaction:
             if notice.key not in self._queued:
                 fresh.setdefault(notice.key, notice)
         if fresh:
-            for known in self._writing.execute(_KNOWN, {"keys": list(fresh)}).scalars():
+            for known in self._reads.execute(_KNOWN, {"keys": list(fresh)}).scalars():
                 del fresh[known]
         self._queued.update(fresh)
         return len(fresh)
@@ -211,17 +211,21 @@ class SqlTransaction:
         )  # fmt: skip
         if not any(gathered):
             return
-        bulks, connection = self._bulks, self._writing
-        bulks.insert(tables.alert).run(connection, [alert_row(alert) for alert in self._new.values()])
-        changed = [_by_key(alert_row(alert), "id") for alert in self._changed.values()]
-        bulks.change(tables.alert, "id").run(connection, changed)
-        bulks.insert_unless_known(tables.alert_subject).run(connection, self._subjects)
-        held = [{"key": key, "alert": alert} for key, alert in self._held.items()]
-        bulks.insert_unless_known(tables.signal_held).run(connection, held)
-        bulks.insert(tables.timeline).run(connection, self._entries)
-        queued = [notice_row(notice) for notice in self._queued.values()]
-        bulks.insert_unless_known(tables.outbox).run(connection, queued)
-        bulks.merge(hotline_order, MOVES).run(connection, list(self._orders.values()))
+        bulks = self._bulks
+        ready = (  # before the turn to write: the rest is the server's work
+            bulks.insert(tables.alert).ready([alert_row(alert) for alert in self._new.values()]),
+            bulks.change(tables.alert, "id").ready([_by_key(alert_row(a), "id") for a in self._changed.values()]),
+            bulks.insert_unless_known(tables.alert_subject).ready(self._subjects),
+            bulks.insert_unless_known(tables.signal_held).ready(
+                [{"key": key, "alert": alert} for key, alert in self._held.items()]
+            ),
+            bulks.insert(tables.timeline).ready(self._entries),
+            bulks.insert_unless_known(tables.outbox).ready([notice_row(n) for n in self._queued.values()]),
+            bulks.merge(hotline_order, MOVES).ready(list(self._orders.values())),
+        )
+        connection = self._writing
+        for write in ready:
+            write(connection)
         for some in gathered:
             some.clear()
 

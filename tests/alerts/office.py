@@ -86,8 +86,8 @@ class Mortal(MemoryLedger):
     left = 0
 
     @contextmanager
-    def transaction(self):
+    def transaction(self, *, ahead=False):
         self.conflicts = int(self.left == 1)
         self.left = max(self.left - 1, 0)
-        with super().transaction() as tx:
+        with super().transaction(ahead=ahead) as tx:
             yield tx

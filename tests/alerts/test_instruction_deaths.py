@@ -215,8 +215,8 @@ class Meanwhile(Mortal):
     then: tuple[int, Callable[[], None]] = (0, lambda: None)
 
     @contextmanager
-    def transaction(self):
-        with super().transaction() as tx:
+    def transaction(self, *, ahead=False):
+        with super().transaction(ahead=ahead) as tx:
             yield tx
         count, act = self.then
         self.then = (count - 1, act)

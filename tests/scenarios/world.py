@@ -42,11 +42,11 @@ class MortalLedger(MemoryLedger):
     dies = ""
 
     @contextmanager
-    def transaction(self) -> Iterator[MemoryTransaction]:
+    def transaction(self, *, ahead: bool = False) -> Iterator[MemoryTransaction]:
         dies, self.dies = self.dies, ""
         if dies == BEFORE:
             raise Crash
-        with super().transaction() as tx:
+        with super().transaction(ahead=ahead) as tx:
             yield tx
             if dies == INSIDE:
                 raise Crash
