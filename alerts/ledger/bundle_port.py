@@ -16,7 +16,10 @@ class WritesBundles(Protocol):
     """Within a transaction. Writers come one after another, so what was read cannot change before the end."""
 
     def held(self, lanes: Iterable[Lane]) -> list[Notice]:
-        """Everything that is held for some lanes and does not travel in a message yet, the oldest first; of thousands, the oldest."""
+        """Everything that is held for some lanes and does not travel in a message yet, the oldest first.
+
+        Of thousands, those that fall due first: what is due now is always among them, however much waits for tomorrow.
+        """
 
     def riders(self, carrier: str) -> list[Notice]:
         """The notices that travel in a message, whatever has become of them."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, literal, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, literal, select, type_coerce
 
 from alerts.alert import Notice, NoticeState
 from alerts.delivery.bundles import Bundle, Lane, Part
@@ -28,10 +28,11 @@ WAITS: Final[tuple[ColumnElement[bool], ...]] = (
     _O.state == literal(NoticeState.HELD.value, literal_execute=True),
     _O.carrier == literal("", literal_execute=True),
 )
+# `+ 0` keeps the index by `due_at` out of it: it would save the sorting and read what is held for everybody.
 _HELD: Final = (
     select(tables.outbox)
     .where(*WAITS, _O.person.in_(bindparam("people", expanding=True)))
-    .order_by(_O.created_at, _O.key)
+    .order_by(type_coerce(_O.due_at, BigInteger) + 0, _O.created_at, _O.key)
     .limit(MOST)
 )
 _RIDERS: Final = select(tables.outbox).where(
@@ -84,7 +85,8 @@ class SqlBundles:
     def held(self, lanes: Iterable[Lane]) -> list[Notice]:
         wanted = set(lanes)
         rows = self._about(_HELD, "people", {lane.person for lane in wanted})
-        return [notice_of(row) for row in rows if (row.person, row.channel) in wanted]
+        found = (notice_of(row) for row in rows if (row.person, row.channel) in wanted)
+        return sorted(found, key=lambda n: (n.created_at, n.key))
 
     def riders(self, carrier: str) -> list[Notice]:
         return [notice_of(row) for row in self._connection.execute(_RIDERS, {"ident": carrier})]

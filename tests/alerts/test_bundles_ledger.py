@@ -12,6 +12,7 @@ import pytest
 from alerts.alert import Alert, Notice, NoticeState, Reason
 from alerts.delivery.bundles import Bundle, Lane, Part
 from alerts.ledger import open_ledger
+from alerts.ledger.bundles import MOST
 from alerts.ledger.port import Ledger
 from alerts.quiet.budgets import Let
 from alerts.quiet.grouping import Group, Log, Now
@@ -115,3 +116,11 @@ def test_worst_first_then_by_turn_then_the_oldest(ledger: Ledger) -> None:
     queue(ledger, *rows)
     taken = ledger.lease_notices(NOW, limit=10, lease=timedelta(seconds=12))
     assert [n.key for n in taken] == ["red", "first", "older", "nothing yet", "rest", "blue"]
+
+
+def test_what_is_due_now_is_found_however_much_waits_for_tomorrow(ledger: Ledger) -> None:
+    later = [notice(f"n{n:03}", channel="voice" if n % 2 else "sms", due_at=NOW + 24 * HOUR) for n in range(2 * MOST)]
+    queue(ledger, *later, notice("due", created_at=NOW + MINUTE, due_at=NOW + MINUTE))
+    assert ledger.due_lanes(NOW + MINUTE, limit=5) == [LANE]
+    with ledger.transaction() as tx:
+        assert tx.bundles.held([LANE])[-1].key == "due", "or its lane would be due for a day, and nothing would go"
