@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam,
 from alerts.alert import Notice, NoticeState
 from alerts.delivery.bundles import Bundle, Lane, Part
 from alerts.ledger import bundle_tables, tables
+from alerts.ledger.ahead import Reads
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.rows import notice_of
 from alerts.ledger.tables import EPOCH, Instant, microseconds
@@ -76,10 +77,14 @@ def next_due() -> tuple[Select[Any], ...]:
 
 
 class SqlBundles:
-    """What was gathered by the transaction must have been written before a question is asked here."""
+    """What was gathered by the transaction must have been written before a question is asked here.
 
-    def __init__(self, connection: Connection, bulks: Bulks) -> None:
-        self._connection = connection
+    `reads` answers questions, also ahead of the turn to write; `writing` gives what may be written to.
+    """
+
+    def __init__(self, reads: Reads, writing: Callable[[], Connection], bulks: Bulks) -> None:
+        self._reads = reads
+        self._writing = writing
         self._bulks = bulks
 
     def held(self, lanes: Iterable[Lane]) -> list[Notice]:
@@ -89,7 +94,7 @@ class SqlBundles:
         return sorted(found, key=lambda n: (n.created_at, n.key))
 
     def riders(self, carrier: str) -> list[Notice]:
-        return [notice_of(row) for row in self._connection.execute(_RIDERS, {"ident": carrier})]
+        return [notice_of(row) for row in self._reads.execute(_RIDERS, {"ident": carrier})]
 
     def of_alerts(self, idents: Sequence[str]) -> dict[str, list[Notice]]:
         found: dict[str, list[Notice]] = {ident: [] for ident in idents}
@@ -107,16 +112,16 @@ class SqlBundles:
 
     def keep_groups(self, groups: Iterable[Group]) -> None:
         rows = [_group_row(group) for group in groups]
-        self._bulks.merge(bundle_tables.notice_group, _KEEP_GROUP).run(self._connection, rows)
+        self._bulks.merge(bundle_tables.notice_group, _KEEP_GROUP).run(self._writing(), rows)
 
     def bundle(self, carrier: str) -> Bundle | None:
-        row = self._connection.execute(_BUNDLE, {"ident": carrier}).first()
+        row = self._reads.execute(_BUNDLE, {"ident": carrier}).first()
         return None if row is None else Bundle(row.carrier, row.told, tuple(_part(*part) for part in row.parts))
 
     def keep_bundle(self, bundle: Bundle) -> None:
         parts = [[p.group, sorted(p.so.firing), sorted(p.so.resolved), sorted(p.so.answered)] for p in bundle.parts]
         row = {"carrier": bundle.carrier, "told": bundle.told, "parts": parts}
-        self._bulks.merge(bundle_tables.notice_bundle, _KEEP_BUNDLE).run(self._connection, [row])
+        self._bulks.merge(bundle_tables.notice_bundle, _KEEP_BUNDLE).run(self._writing(), [row])
 
     def let_go(self, lanes: Iterable[Lane]) -> dict[Lane, tuple[Let, ...]]:
         wanted = set(lanes)
@@ -129,12 +134,12 @@ class SqlBundles:
             {"person": lane.person, "channel": lane.channel, "let_go": [[microseconds(let.at), let.words] for let in some]}
             for lane, some in lanes.items()
         ]  # fmt: skip
-        self._bulks.merge(bundle_tables.notice_lane, _KEEP_LANE).run(self._connection, rows)
+        self._bulks.merge(bundle_tables.notice_lane, _KEEP_LANE).run(self._writing(), rows)
 
     def _about(self, statement: Select[Any], name: str, values: Iterable[str], **more: object) -> Iterator[Any]:
         listed = sorted(set(values))
         for start in range(0, len(listed), _CHUNK):
-            yield from self._connection.execute(statement, {name: listed[start : start + _CHUNK], **more})
+            yield from self._reads.execute(statement, {name: listed[start : start + _CHUNK], **more})
 
 
 def _group(row: Any) -> Group:

@@ -197,7 +197,7 @@ class SqlTransaction:
     @property
     def bundles(self) -> SqlBundles:
         self._flush()
-        return SqlBundles(self._writing, self._bulks)
+        return SqlBundles(self._reads, lambda: self._writing, self._bulks)
 
     @property
     def instructions(self) -> SqlInstructionWriter:
