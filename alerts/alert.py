@@ -163,7 +163,7 @@ class Entry:
     seq: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for `alerts.evolve`
 class Notice:
     """One message to one person over one channel. `key` is deterministic, so that it exists once however often it is decided (law 3)."""
 

@@ -13,9 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from alerts.alert import Alert
 from ingest.events import digest
+
+_JSON: Final = json.JSONEncoder(ensure_ascii=False)
 
 
 class Told(StrEnum):
@@ -126,7 +129,7 @@ def look(group: Group, so: Now, now: datetime, timing: Timing) -> Told:
 
 def group_key(route: Sequence[str], labels: Mapping[str, str], receiver: Sequence[str]) -> str:
     """The key of a group. Written as JSON, which no value can imitate, so different groups have different keys."""
-    return digest("group", json.dumps([list(route), sorted(labels.items()), list(receiver)], ensure_ascii=False))
+    return digest("group", _JSON.encode([list(route), sorted(labels.items()), list(receiver)]))
 
 
 def labels(alert: Alert, by: Sequence[By]) -> dict[str, str]:
