@@ -32,7 +32,7 @@ from alerts.outcome import (
     Why,
     WriteBack,
 )
-from alerts.quiet.events import Hushed, Reconsider, Rehearsed, Unhushed
+from alerts.quiet.events import Hushed, KeptBack, Reconsider, Rehearsed, Unhushed
 from alerts.quiet.hush import Hush, Rehearsal
 from alerts.quiet.verdict import QuietPolicy
 from alerts.telling import Teller
@@ -60,6 +60,7 @@ class Docket:
         self._moved: dict[str, Notice] = {}
         self._held: dict[str, str] = {}
         self._borne: set[str] = set()  # new notices about which it is decided already that they go
+        self._said: dict[str, Entry] = {}  # the last line about the telling that made a new notice
 
     def load(self, alerts: Iterable[Alert]) -> None:
         """Take in alerts that were read together."""
@@ -137,7 +138,7 @@ class Docket:
         ):
             self._new[notice.key] = notice
             if kept_back is not None:
-                self.apply(self._alerts[notice.alert], kept_back)
+                self._keep_back(kept_back)
         changes = [(a, self._entries.get(a.id, [])) for a in self._alerts.values() if a is not self._read.get(a.id)]
         written = {alert.id for alert, _ in changes}
         saved = self.tx.save_all(changes) if changes else []
@@ -223,6 +224,17 @@ class Docket:
             if alert.id in self._notices:
                 self._notices[alert.id].setdefault(notice.key, notice)
         self.apply(alert, told)
+        for notice in notices:
+            self._said.setdefault(notice.key, self._entries[alert.id][-1])
+
+    def _keep_back(self, event: KeptBack) -> None:
+        """Say that a notice is held where its telling was said, whatever else the transaction has said of the case since."""
+        self.apply(self._alerts[event.notice.alert], event)
+        lines, said = self._entries[event.notice.alert], self._said[event.notice.key]
+        line, at = lines.pop(), next(n for n, line in enumerate(lines, 1) if line is said)
+        while at < len(lines) and lines[at].what == line.what:
+            at += 1
+        lines.insert(at, line)
 
     def _notices_of(self, alert: str) -> dict[str, Notice]:
         if alert not in self._notices:
