@@ -31,9 +31,9 @@ def test_a_case_that_got_worse_says_from_what_to_what_and_who_had_it() -> None:
 
 
 def test_a_repeat_is_counted_and_seen_and_tells_nobody() -> None:
-    line = Line().signal("smoke-1", "yellow", began=0)
+    line = Line().signal("smoke-1", "yellow", began=0).at(31)  # its group is told
     told, said = line.told(), len(line.lines())
-    line.at(30).signal("smoke-1", "yellow", began=0).signal("smoke-1", "yellow", began=0)
+    line.at(40).signal("smoke-1", "yellow", began=0).signal("smoke-1", "yellow", began=0)
     assert (line.only().count, len(line.lines())) == (1, said), "the same episode again is nothing at all"
     line.at(60).signal("smoke-1", "yellow", active=False, began=0).at(90).signal("smoke-1", "yellow", began=90)
     assert (line.only().count, line.only().last_seen) == (2, line.now)

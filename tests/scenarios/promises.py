@@ -48,6 +48,7 @@ class Promises:
         self.muted: set[str] = set()  # cases that were over from the start
         self.ended: dict[str, datetime] = {}  # when a case was over last
         self.failed: set[str] = set()  # notices that failed once, whatever was heard of them later
+        self.repeated: dict[tuple[str, str, str], datetime] = {}  # when a group told somebody of a case again last
         self.rung: Counter[tuple[object, ...]] = Counter()  # who was rung, by opening of the bell, step and channel
 
     def look(self, now: datetime) -> None:
@@ -151,12 +152,29 @@ class Promises:
         lines = [e for e in fresh if e.alert == alert.id]
         told = {tuple(pair) for e in lines if e.what == "told" for pair in e.detail["told"]}
         over = {(e.detail["person"], e.detail["channel"]) for e in lines if e.what == "failed_over"}
+        rides = {e.detail["notice"]: e.why for e in lines if e.what == "bundled" and e.detail["reason"] == "repeat"}
+        if rides.get(notice.key) in {"group_repeat", "budget"} and (notice.person, notice.channel) not in told:
+            self._repeats(notice, alert)
+            return
         assert (notice.person, notice.channel) in told | over, f"law 5: {notice} is not on the timeline"
         if notice.reason in RINGS:
             opening = alert.stages.get("rung_at")
             what = (alert.id, opening, notice.level, notice.reason, notice.step, notice.person, notice.channel)
             self.rung[what] += 1
             assert self.rung[what] == 1, f"law 3: {what} is told twice"
+
+    def _repeats(self, notice: Notice, alert: Alert) -> None:
+        """A group is told again: never red, never what somebody has, and after its time."""
+        timing = self.policies.quiet.groups[notice.level]
+        assert notice.level.rank < Level.ORANGE.rank, f"law 8: {notice} is grouped"
+        assert notice.level is alert.level, f"law 7: {alert.id} is {alert.level} by now, and is told again as {notice}"
+        assert alert.handling is Handling.NEW, f"law 6: {alert.id} is {alert.handling} and is told again"
+        lane = (notice.alert, notice.person, notice.channel)
+        since = self.repeated.get(lane, alert.stages["rung_at"])
+        assert notice.created_at - since >= timing.rounded, (
+            f"law 3: {notice} is told again after {notice.created_at - since}"
+        )
+        self.repeated[lane] = notice.created_at
 
     def _moves_on(self, was: Notice, notice: Notice, fresh: list[Entry]) -> None:
         assert notice.state in LATER[was.state], f"a notice went back: {was.state} -> {notice.state}, {notice.key}"

@@ -79,11 +79,11 @@ def test_who_comes_by_an_import_is_handed_the_case_when_the_chain_climbs() -> No
 def test_a_person_nothing_could_be_delivered_to_is_passed_over_for_a_while() -> None:
     line = Line(channels=("sms",))
     line.provider = lambda n: NoticeState.FAILED if n.person == "leader1" else NoticeState.DELIVERED
-    line.signal("smoke-1", "yellow")
+    line.signal("smoke-1", "yellow").at(31)
     line.signal("smoke-2", "yellow", place=placed("g1"), kind="gas")
     assert line.told()[-1] == "worker1/sms"
     assert ("unreachable", "leader1") in [(e.why, e.detail["what"]) for e in line.lines("skipped")]
-    line.at(1801).signal("smoke-3", "yellow", kind="flood")
+    line.at(1832).signal("smoke-3", "yellow", kind="flood")
     assert line.notices()[-1].person == "leader1"
 
 

@@ -1,7 +1,7 @@
 """A virtual time line: `line.at(40).expect_ringing("red")`. The whole conducting path runs on it; time passes only where it is told to.
 
-Between two moments every escalation that falls due is rung at its own instant, as the ticker would do it, and every notice that may
-leave is sent and delivered, unless the provider is told to be away.
+Between two moments every escalation that falls due is rung at its own instant, as the ticker would do it, what is held is let go at its
+own, and every notice that may leave is sent and delivered, unless the provider is told to be away.
 """
 
 from __future__ import annotations
@@ -92,9 +92,9 @@ class Line:
         return self
 
     def _next_due(self) -> datetime | None:
-        alerts = self.ledger.tables.alerts.values()
+        alerts, notices = self.ledger.tables.alerts.values(), self.ledger.tables.notices.values()
         times = [at for a in alerts for at in (a.escalate_at, *a.timers.values()) if at]
-        return min(times, default=None)
+        return min((*times, *self.ledger.tables.bundles.next_due(notices)), default=None)
 
     def send(self) -> None:
         """Let the provider have every notice that is due."""

@@ -80,10 +80,12 @@ def test_a_bell_that_one_process_kept_shut_is_opened_by_another(office: Callable
     assert conductor.escalate(START + 59 * MINUTE) == 0
     assert told(ledger) == []
     ledger, conductor, _ = office()
-    assert conductor.escalate(START + 60 * MINUTE) == 1
+    assert conductor.escalate(START + 60 * MINUTE) == 2, "the bell, and what is held for its leader"
     assert told(ledger) == ["leader1/sms"]
     assert conductor.escalate(START + 61 * MINUTE) == 0, "once"
-    assert [e.what for e in ledger.timeline(alert.id)] == ["raised", "hushed", "quiet_ends_soon", "quiet_over", "told"]
+    said = ["raised", "hushed", "quiet_ends_soon", "quiet_over", "told", "held", "bundled"]
+    assert [e.what for e in ledger.timeline(alert.id)] == said, "it was raised an hour ago: its group waits no more"
+    assert [n.state for n in ledger.outbox()] == [NoticeState.QUEUED]
 
 
 def test_a_device_flaps_over_restarts(office: Callable[[], Office]) -> None:

@@ -52,7 +52,10 @@ def test_an_alert_held_by_a_silence_rings_at_its_end() -> None:
     assert line.told() == ["leader1/sms"]
     assert line.notices()[0].created_at == START + timedelta(hours=1), "at its very end"
     assert line.notices()[0].reason is Reason.FIRST
-    assert whats(line) == ["raised", "hushed", "quiet_ends_soon", "quiet_over", "told"]
+    assert whats(line) == ["raised", "hushed", "quiet_ends_soon", "quiet_over", "told", "held", "bundled"]
+    assert [n.sent_at for n in line.notices()] == [START + timedelta(hours=1)], (
+        "raised long ago: its group waits no more"
+    )
     assert line.lines("quiet_ends_soon")[0].at == START + timedelta(minutes=50)
     assert kept(line.only()) is None
     line.at(91 * MINUTES)
@@ -319,7 +322,8 @@ def test_quiet_hours_delay_yellow_for_one_person_and_an_answer_takes_it_away() -
     hours = Hours(None, {"leader1": daytime("16:00-17:00")})  # 08:00 to 09:00 UTC
     line = QuietLine(policies=replace(shipped, quiet=replace(shipped.quiet, hours=hours)))
     line.water().signal("w-9", "orange", kind="power", grid="g1").water(subject="w-2", grid="g2")
-    waits = [n for n in line.notices() if n.state is NoticeState.QUEUED]
+    line.at(1 * MINUTES)
+    waits = [n for n in line.notices() if n.state is NoticeState.HELD]
     assert [(n.person, n.due_at) for n in waits] == [("leader1", START + timedelta(hours=1))]
     assert "leader1 17:00" in [e.detail["what"] for e in line.lines("skipped") if e.why == "quiet_hours"]
     first = next(a for a in line.alerts() if a.subjects == ("w-1",))
@@ -332,7 +336,7 @@ def test_quiet_hours_end_and_the_notice_goes() -> None:
     hours = Hours(daytime("16:00-16:20"), {})
     line = QuietLine(policies=replace(shipped, quiet=replace(shipped.quiet, hours=hours)))
     line.water().at(19 * MINUTES)
-    assert [n.state for n in line.notices()] == [NoticeState.QUEUED]
+    assert [n.state for n in line.notices()] == [NoticeState.HELD]
     line.at(21 * MINUTES)
     assert [n.state for n in line.notices()] == [NoticeState.DELIVERED]
 

@@ -1,0 +1,135 @@
+"""What people notice of groups and budgets as shipped: yellow waits half a minute, red and orange nothing, and nobody's request waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from types import MappingProxyType
+
+import pytest
+
+from alerts.alert import NoticeState, Reason, Step
+from alerts.commands import Acknowledge, Dispatch
+from alerts.policy import Policy
+from alerts.whistle.commands import Blow
+from streams.canary import KIND as CANARY
+from streams.signal import Level
+from tests.alerts.quiet.held_line import HeldLine
+from tests.scenarios.timeline import SHIPPED, START
+
+MINUTE, HOUR = 60, 3600
+
+
+def shipped() -> HeldLine:
+    return HeldLine(*SHIPPED.quiet.budgets, groups=dict(SHIPPED.quiet.groups))
+
+
+def spent() -> HeldLine:
+    """Leader 1 has been sent by text what the policy allows in a day."""
+    line = shipped()
+    for n in range(4):
+        line.signal(f"t-{n}", "orange", kind="tilt", rule=f"tilt-{n}").say(Acknowledge("值班员"), line.alerts()[-1])
+    line.at(10 * MINUTE).texts.clear()
+    return line
+
+
+def test_who_waits_and_for_how_long() -> None:
+    groups = SHIPPED.quiet.groups
+    assert {level.value: timing.wait.total_seconds() for level, timing in groups.items()} == {"yellow": 30, "blue": 300}
+    assert {timing.interval for timing in groups.values()} == {timedelta(minutes=5)}
+    assert groups[Level.YELLOW].repeat == timedelta(hours=4)
+    most = {(b.channel, b.prefix): dict(b.most) for b in SHIPPED.quiet.budgets}
+    quarter = timedelta(minutes=15)
+    assert (most["sms", ""][quarter], most["voice", ""][quarter]) == (5, 3)
+    assert most["sms", "+86"] == {timedelta(days=1): 4}
+    assert [b.identical for b in SHIPPED.quiet.budgets if b.prefix] == [2]
+
+
+def test_yellow_waits_half_a_minute_and_its_chain_counts_from_when_the_bell_opened() -> None:
+    line = shipped().water().at(29)
+    assert line.texts == []
+    line.at(HOUR)
+    assert (line.at_of("leader1"), line.at_of("head1")) == ([30], [1800])
+    said = [e.what for e in line.ledger.timeline(line.only().id) if e.what not in {"sent", "delivered"}]
+    assert said == ["raised", "told", "held", "bundled", "told", "held", "bundled"], (
+        "the climb is late: it waits no more"
+    )
+
+
+def test_blue_waits_five_minutes_where_a_policy_tells_anybody_of_it() -> None:
+    line = shipped()
+    water = SHIPPED.policy("water")
+    tells = replace(
+        water, kind="water", chains=MappingProxyType({**water.chains, Level.BLUE: (Step(0.0, "grid", ("sms",)),)})
+    )
+    kinds: dict[str, Policy] = {**SHIPPED.kinds, "water": tells}
+    line.conductor._policies = replace(line.policies, kinds=MappingProxyType(kinds))
+    line.water("blue").at(10 * MINUTE)
+    assert line.at_of("leader1") == [300]
+
+
+@pytest.mark.parametrize("level", ["red", "orange"])
+def test_red_and_orange_wait_for_nothing_however_much_somebody_was_sent(level: str) -> None:
+    line = spent()
+    line.signal("s-1", level, kind="smoke", rule="smoke")
+    assert line.at_of("leader1")[0] == 600
+    assert not line.lines("held")
+
+
+@pytest.mark.parametrize("level", ["red", "orange"])
+@pytest.mark.parametrize(
+    ("says", "before"),
+    [
+        ("a new group waits", lambda line: line.at(10)),
+        ("its group was told, and waits for its interval", lambda line: line.at(60).water(subject="w-9").at(70)),
+    ],
+)
+def test_what_waits_and_gets_worse_rings_at_once(says: str, before: Callable[[HeldLine], object], level: str) -> None:
+    line = shipped().water(subject="w-1", began=0)
+    before(line)
+    at = (line.now - START).total_seconds()
+    last = line.alerts()[-1].subjects[0]
+    line.water(level, subject=last, began=0 if last == "w-1" else 60)
+    worse = {"red": "红色", "orange": "橙色"}[level]
+    assert {when for when, text in line.told("leader1") if worse in text} == {at}, says
+    line.at(at + 2 * MINUTE)
+    mine = [n for n in line.notices() if n.level is Level.YELLOW and n.alert == line.alerts()[-1].id]
+    assert [n.state for n in mine] == [NoticeState.CANCELLED], f"{says}: the milder words are never heard"
+
+
+def test_a_restart_in_the_middle_of_the_wait_loses_nothing_and_begins_no_new_one() -> None:
+    line = shipped().water().at(10)
+    line.boot()
+    line.at(MINUTE)
+    assert line.at_of("leader1") == [30]
+
+
+def test_what_a_person_asks_of_a_person_waits_for_no_budget() -> None:
+    line = spent()
+    line.water().signal("p-1", "yellow", kind="power", rule="power")
+    line.say(Dispatch("值班员", "leader1"), line.of("water")).say(Blow("清溪镇", "gas_hazard"), line.of("power"))
+    asked = [n for n in line.notices() if n.reason in {Reason.INSTRUCTION, Reason.WHISTLE}]
+    assert {Reason.INSTRUCTION, Reason.WHISTLE} == {n.reason for n in asked}
+    assert {n.state for n in asked} == {NoticeState.SENT}
+    assert 600 in line.at_of("leader1")
+
+
+def test_what_is_over_the_budget_of_a_day_waits_with_an_end_and_the_chain_climbs_meanwhile() -> None:
+    line = spent()
+    line.water().at(45 * MINUTE)
+    assert line.at_of("leader1") == []
+    assert line.at_of("head1") == [600 + 1800]
+    held = [
+        e for e in line.ledger.timeline(line.of("water").id) if e.what == "held" and e.detail["person"] == "leader1"
+    ]
+    assert [e.why for e in held] == ["grouped", "budget"]
+    assert held[-1].detail["until"] == (START + timedelta(days=1)).isoformat()
+
+
+def test_a_canary_is_never_held_and_takes_nobody_s_budget() -> None:
+    line = shipped()
+    for n in range(6):
+        line.signal(f"canary-{n}", "yellow", kind=CANARY, rule=CANARY)
+    assert {n.state for n in line.notices()} & {NoticeState.HELD} == set()
+    assert (line.lines("held"), line.ledger.tables.bundles.let_go) == ([], {})
