@@ -162,7 +162,7 @@ def _of_group(
             made.groups[key] = replace(group, repeat_at=waits)
         return []
     so = _so(group, some, view.alerts)
-    told = look(group, so, now, timing)
+    told = look(_without_reopened(group, some, view.alerts), so, now, timing)
     made.groups[key] = replace(group, flush_at=now + timing.interval, repeat_at=None)
     if told is Told.NOTHING:
         made.dropped += [(notice, Why.GROUP_UNCHANGED) for notice in some]
@@ -185,6 +185,15 @@ def _so(group: Group, some: Sequence[Notice], alerts: Mapping[str, Alert]) -> No
     rung = frozenset(a.id for a in same if a.handling is Handling.NEW and a.condition is Condition.ACTIVE)
     firing = (rings | rung) - resolved
     return Now(firing, resolved, frozenset(a.id for a in same) - firing - resolved)
+
+
+def _without_reopened(group: Group, some: Sequence[Notice], alerts: Mapping[str, Alert]) -> Group:
+    """The group as if nothing had been told of those whose bell was opened again since its last message: it rings anew."""
+    if (log := group.log) is None:
+        return group
+    rung = {n.alert: alerts[n.alert].stages.get("rung_at") for n in some if n.reason in RINGING and n.alert in alerts}
+    anew = frozenset(ident for ident, at in rung.items() if at is not None and at > log.at)
+    return replace(group, log=replace(log, firing=log.firing - anew)) if anew & log.firing else group
 
 
 def _portion(wanted: Sequence[Message], view: View, now: datetime, made: Plan) -> None:

@@ -184,10 +184,14 @@ def leave(docket: Docket, key: str) -> Notice | None:
         return None
     if carrier.attempts > 1 or len(left) == len(all_of_them):
         return carrier
-    for one in all_of_them:
-        if one.state is not NoticeState.HELD:
-            docket.put(replace(one, carrier=""))
+    taken = [one for one in all_of_them if one.state is not NoticeState.HELD]
+    for one in taken:
+        docket.put(replace(one, carrier=""))
     bundle = docket.tx.bundles.bundle(key)
+    if bundle is not None and bundle.parts:
+        gone = frozenset(one.alert for one in taken if one.reason in RINGING)
+        parts = tuple(replace(part, so=part.so.without(gone)) for part in bundle.parts)
+        docket.tx.bundles.keep_bundle(replace(bundle, parts=parts))
     docket.load(docket.tx.alerts([n.alert for n in left]))
     after = replace(carrier, text=_text(docket, left, bundle.told if bundle else ""))
     docket.put(after)

@@ -97,6 +97,10 @@ class Now:
     resolved: frozenset[str] = field(default_factory=frozenset)
     answered: frozenset[str] = field(default_factory=frozenset)
 
+    def without(self, taken: frozenset[str]) -> Now:
+        """The same once somebody has taken some of them: a message does not speak of these any more."""
+        return replace(self, firing=self.firing - taken, answered=self.answered | (self.firing & taken))
+
 
 def needs_update(
     log: Log | None, firing: frozenset[str], resolved: frozenset[str], now: datetime, *, repeat: timedelta, send_resolved: bool = True

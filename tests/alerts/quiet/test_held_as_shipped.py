@@ -10,7 +10,7 @@ from types import MappingProxyType
 import pytest
 
 from alerts.alert import NoticeState, Reason, Step
-from alerts.commands import Acknowledge, Dispatch
+from alerts.commands import Acknowledge, Dispatch, Undo
 from alerts.policy import Policy
 from alerts.whistle.commands import Blow
 from streams.canary import KIND as CANARY
@@ -133,3 +133,29 @@ def test_a_canary_is_never_held_and_takes_nobody_s_budget() -> None:
         line.signal(f"canary-{n}", "yellow", kind=CANARY, rule=CANARY)
     assert {n.state for n in line.notices()} & {NoticeState.HELD} == set()
     assert (line.lines("held"), line.ledger.tables.bundles.let_go) == ([], {})
+
+
+def test_a_bell_that_opens_again_rings_again_although_its_group_was_told_of_it() -> None:
+    line = shipped().water(subject="w-1").at(40)
+    first = line.only()
+    line.say(Acknowledge("值班员"), first).at(7 * HOUR).water(subject="w-2").at(7 * HOUR + 5 * MINUTE)
+    assert "×" not in line.told("leader1")[-1][1], "somebody has the first: it is not in the text"
+    line.at(40 + 8 * HOUR + 6 * MINUTE)
+    assert line.why("expired") == ["expired"]
+    again = [n for n in line.notices(Reason.REPEAT) if n.alert == first.id and n.person == "leader1"]
+    assert [n.state for n in again] == [NoticeState.SENT], "whoever had it did nothing: its leader hears of it again"
+
+
+def test_a_slip_while_the_message_is_on_its_way_does_not_make_it_told() -> None:
+    line = shipped().water(subject="w-1").water(subject="w-2")
+    line.now = START + timedelta(seconds=31)
+    line.conductor.escalate(line.now)
+    slipped = line.alerts()[0]
+    line.conductor.command(slipped.id, Acknowledge("值班员"), line.now)
+    line.send()
+    (group,) = line.ledger.tables.bundles.groups.values()
+    assert group.log is not None
+    assert slipped.id not in group.log.firing, "it was taken before the message left"
+    line.conductor.command(slipped.id, Undo("值班员"), line.now + timedelta(seconds=1))
+    line.at(6 * MINUTE)
+    assert line.at_of("leader1") == [31, 331]
