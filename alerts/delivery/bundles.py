@@ -13,9 +13,11 @@ from typing import Final, NamedTuple
 
 from alerts.alert import Alert, Condition, Handling, Notice, Reason
 from alerts.escalation import RINGING
+from alerts.hushing import kept
 from alerts.outcome import Why
 from alerts.quiet.budgets import Budget, Let, free_at, with_one_more
 from alerts.quiet.grouping import Group, Now, Timing, Told, look
+from alerts.quiet.hush import DRILL
 from ingest.events import digest
 from streams.signal import Level
 
@@ -72,13 +74,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All that is known of a lane: what is held, its groups, the alerts that these speak of, its budgets and what was let go before."""
+    """All that is known of a lane: what is held, its groups, the alerts these speak of, its budgets, what was let go before, its hours."""
 
     held: tuple[Notice, ...]
     groups: Mapping[str, Group] = field(default_factory=dict)
     alerts: Mapping[str, Alert] = field(default_factory=dict)
     budgets: tuple[Budget, ...] = ()
     before: tuple[Let, ...] = ()
+    asleep_until: datetime | None = None  # when the receiver's quiet hours end
 
 
 @dataclass(slots=True)
@@ -103,11 +106,16 @@ def plan(view: View, timings: Mapping[Level, Timing], now: datetime) -> Plan:
     grouped: dict[str, list[Notice]] = {}
     wanted: list[Message] = []
     for notice in _sifted(view, made):
-        if notice.bundle and notice.level in timings:
+        if view.asleep_until is not None and notice.due_at <= now and notice.level in HELD_BACK:
+            made.kept.append((notice, view.asleep_until, Why.QUIET_HOURS))
+        elif notice.bundle and notice.level in timings:
             grouped.setdefault(notice.bundle, []).append(notice)
         elif notice.due_at <= now:
             wanted.append(Message((notice,)))
     due = {key for key, group in view.groups.items() if group.repeat_at is not None and group.repeat_at <= now}
+    for key in sorted(key for key in due if view.asleep_until is not None and view.groups[key].level in HELD_BACK):
+        made.groups[key] = replace(view.groups[key], repeat_at=view.asleep_until)
+        due.remove(key)
     for key in dict.fromkeys((*grouped, *sorted(due))):
         some = grouped.get(key, [])
         if key in due or any(n.due_at <= now for n in some):
@@ -182,9 +190,15 @@ def _so(group: Group, some: Sequence[Notice], alerts: Mapping[str, Alert]) -> No
     resolved = frozenset(n.alert for n in some if n.reason is Reason.RESOLVED)
     known = [alerts[ident] for ident in sorted(group.log.firing if group.log else ()) if ident in alerts]
     same = [a for a in known if not a.handling.over and a.level.value == group.level]
-    rung = frozenset(a.id for a in same if a.handling is Handling.NEW and a.condition is Condition.ACTIVE)
+    rung = frozenset(a.id for a in same if ringing(a))
     firing = (rings | rung) - resolved
     return Now(firing, resolved, frozenset(a.id for a in same) - firing - resolved)
+
+
+def ringing(alert: Alert) -> bool:
+    """Whether its bell would ring by itself: it is still so, nobody has it, and nothing keeps it shut."""
+    shut = (keeps := kept(alert)) is not None and keeps.why != DRILL
+    return alert.handling is Handling.NEW and alert.condition is Condition.ACTIVE and not shut
 
 
 def _without_reopened(group: Group, some: Sequence[Notice], alerts: Mapping[str, Alert]) -> Group:

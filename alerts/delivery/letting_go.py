@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from alerts.alert import Alert, Entry, Handling, Notice, NoticeState, Reason
 from alerts.answering import pressed
 from alerts.commands import Delivered
-from alerts.delivery.bundles import PREFIX, Bundle, Lane, Message, Plan, View, plan
+from alerts.delivery.bundles import PREFIX, Bundle, Lane, Message, Plan, View, plan, ringing
 from alerts.delivery.failover import other_channel, over
 from alerts.delivery.holding import budgets_of, settle
 from alerts.docket import Docket
@@ -26,6 +27,7 @@ from alerts.quiet.events import Bundled, Hushed, KeptBack
 from alerts.quiet.grouping import Group
 from alerts.quiet.hush import Hush
 from ingest.events import digest
+from streams.signal import Level
 
 LANES: Final = 5  # in one transaction, after which others have their turn: they wait meanwhile, and red must not
 
@@ -40,6 +42,9 @@ def let_go(docket: Docket, lanes: Sequence[Lane]) -> None:
     docket.gate.remember(alert for one in held if (alert := docket.get(one.alert)) is not None)
     for one in held:
         _hush(docket, one)
+    for group in groups.values():
+        if group.repeat_at is not None and group.repeat_at <= docket.now:
+            _hush_again(docket, group)
     before = bundles.let_go(lanes)
     changed: dict[str, Group] = {}
     gone: dict[Lane, tuple[Let, ...]] = {}
@@ -48,7 +53,8 @@ def let_go(docket: Docket, lanes: Sequence[Lane]) -> None:
         some = {key: group for key, group in groups.items() if (group.person, group.channel) == lane}
         alerts = {ident: found for n in mine if (found := docket.get(n.alert)) for ident in (n.alert,)}
         alerts |= {ident: found for ident in told if (found := docket.get(ident))}
-        view = View(mine, some, alerts, budgets_of(lane, docket.teller.roster, docket.quiet), before.get(lane, ()))
+        budgets, asleep = budgets_of(lane, docket.teller.roster, docket.quiet), _asleep_until(docket, lane)
+        view = View(mine, some, alerts, budgets, before.get(lane, ()), asleep)
         made = plan(view, docket.quiet.groups, docket.now)
         changed |= _done(docket, lane, view, made)
         if made.before != view.before:
@@ -68,6 +74,20 @@ def _hush(docket: Docket, held: Notice) -> None:
     if isinstance(hush, Hush):
         step = held.step if held.step == alert.step - 1 else alert.step
         docket.apply(alert, Hushed(hush, held.reason, step))
+
+
+def _hush_again(docket: Docket, group: Group) -> None:
+    """A group that is to be told again asks of each bell, as every ring does, whether something keeps it shut by now."""
+    for ident in sorted(group.log.firing if group.log is not None else ()):
+        if (alert := docket.get(ident)) is not None and ringing(alert):
+            docket.reconsider(alert, "tocsin")
+
+
+def _asleep_until(docket: Docket, lane: Lane) -> datetime | None:
+    """When the quiet hours of a lane's receiver end. They may have begun while it waited for something else."""
+    person = docket.teller.person(lane.person)
+    said = person.quiet if person is not None else ""
+    return docket.quiet.hours.held_until(lane.person, Level.YELLOW, docket.now, said)
 
 
 def _done(docket: Docket, lane: Lane, view: View, made: Plan) -> dict[str, Group]:

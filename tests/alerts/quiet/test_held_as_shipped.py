@@ -12,6 +12,7 @@ import pytest
 from alerts.alert import NoticeState, Reason, Step
 from alerts.commands import Acknowledge, Dispatch, Undo
 from alerts.policy import Policy
+from alerts.quiet.hours import Hours, daytime
 from alerts.whistle.commands import Blow
 from streams.canary import KIND as CANARY
 from streams.signal import Level
@@ -159,3 +160,35 @@ def test_a_slip_while_the_message_is_on_its_way_does_not_make_it_told() -> None:
     line.conductor.command(slipped.id, Undo("值班员"), line.now + timedelta(seconds=1))
     line.at(6 * MINUTE)
     assert line.at_of("leader1") == [31, 331]
+
+
+def test_a_group_does_not_tell_again_what_somebody_keeps_quiet() -> None:
+    line = shipped().water().at(3 * HOUR)
+    line.silence(90)
+    line.at(5 * HOUR)
+    assert line.at_of("leader1") == [30], "its repeat fell into the silence"
+
+
+def test_a_group_does_not_tell_again_what_something_worse_at_the_same_place_keeps_shut() -> None:
+    line = shipped().water().at(3 * HOUR).signal("s-1", "red")
+    line.at(5 * HOUR)
+    assert [at for at, text in line.told("leader1") if "黄色" in text] == [30]
+    assert ("hushed", "inhibited") in [(e.what, e.why) for e in line.ledger.timeline(line.of("water").id)]
+
+
+def test_quiet_hours_that_begin_while_it_waits_for_something_else_count_too() -> None:
+    line = shipped()
+    quiet = replace(line.policies.quiet, hours=Hours(daytime("16:00-17:00")))  # 08:00 to 09:00 UTC
+    line.now = START - timedelta(seconds=10)
+    line.conductor._policies = replace(line.policies, quiet=quiet)
+    line.water().at(2 * HOUR)
+    assert line.at_of("leader1") == [HOUR]
+    assert [e.why for e in line.lines("held") if e.detail["person"] == "leader1"] == ["grouped", "quiet_hours"]
+
+
+def test_a_group_is_told_again_after_the_quiet_hours() -> None:
+    line = shipped()
+    quiet = replace(line.policies.quiet, hours=Hours(None, {"leader1": daytime("19:00-21:00")}))  # 11:00 to 13:00 UTC
+    line.conductor._policies = replace(line.policies, quiet=quiet)
+    line.water().at(6 * HOUR)
+    assert line.at_of("leader1") == [30, 5 * HOUR], "four hours after the first were in the middle of them"
