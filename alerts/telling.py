@@ -217,14 +217,16 @@ class Teller:
     def together(
         self, ident: str, channel: str, told: str, rings: Sequence[Alert], over: Sequence[Alert], now: datetime
     ) -> str:
-        """What one person is told of several alerts in one message."""
+        """What one person is told of several alerts in one message. Drills are marked: the whole message, or each case by itself."""
         person = self.person(ident)
         language = person.language if person and person.language else self._language
-        text = said_together(
-            self._phrases.words, language, channel, told, rings, over,
-            place=lambda alert: self._phrases.place(language, alert.place.grid), now=now,
-        )  # fmt: skip
-        drilled = rings and all(alert.marks & Mark.DRILL for alert in (*rings, *over))
+        drilled = all(alert.marks & Mark.DRILL for alert in (*rings, *over))
+
+        def place(alert: Alert) -> str:
+            name = self._phrases.place(language, alert.place.grid)
+            return f"{MARK}{name}" if alert.marks & Mark.DRILL and not drilled else name
+
+        text = said_together(self._phrases.words, language, channel, told, rings, over, place=place, now=now)
         return f"{MARK}{text}" if drilled else text
 
     def person(self, ident: str) -> Person | None:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import pytest
 
 from alerts.alert import NoticeState, Reason, Step
+from alerts.closing_commands import FalseAlarm
 from alerts.commands import Acknowledge, Dispatch, Undo
 from alerts.policy import Policy
 from alerts.quiet.hours import Hours, daytime
@@ -192,3 +193,23 @@ def test_a_group_is_told_again_after_the_quiet_hours() -> None:
     line.conductor._policies = replace(line.policies, quiet=quiet)
     line.water().at(6 * HOUR)
     assert line.at_of("leader1") == [30, 5 * HOUR], "four hours after the first were in the middle of them"
+
+
+def test_a_drill_is_marked_also_in_a_message_that_speaks_of_real_cases_and_in_that_of_its_end() -> None:
+    line = shipped().water(subject="w-1", grid="g1")
+    line.drill(60, "leader1")
+    line.water(subject="w-2").at(31)
+    assert line.told("leader1") == [
+        (
+            30,
+            "【合并通知】2起黄色预警：清溪镇杏花村第一网格水位超限16:00；[演练]清溪镇杏花村第一网格水位超限16:00。请核实并接警。",
+        )
+    ]
+    only = shipped()
+    only.drill(60, "leader1")
+    only.water(subject="w-1").water(subject="w-2").at(60)
+    for alert in only.alerts():
+        only.say(FalseAlarm("值班员", "演练结束"), alert)
+    only.at(10 * MINUTE)
+    assert len(only.told("leader1")) == 2
+    assert all(text.startswith("[演练]") for _, text in only.told("leader1"))
