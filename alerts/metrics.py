@@ -42,9 +42,10 @@ class Group(StrEnum):
     ORIGIN = "origin"
 
 
+# Somebody is told when a message is handed over, not when it is decided that one goes: it may wait for its group or a budget.
 _ENDS: Final[Mapping[Span, tuple[str, str]]] = MappingProxyType({
     Span.SENSED: ("event_at", "raised_at"),
-    Span.TOLD: ("raised_at", "first_notice_at"),
+    Span.TOLD: ("raised_at", "sent_at"),
     Span.ACKNOWLEDGED: ("raised_at", "acked_at"),
     Span.ON_SCENE: ("raised_at", "on_scene_at"),
     Span.HANDLED: ("raised_at", "handled_at"),

@@ -14,7 +14,10 @@ from alerts.escalation import RINGING, ended, waits_for
 from alerts.outcome import HandDown, Outcome, TellToldPeople, Why
 from alerts.quiet.events import Bundled, KeptBack
 
-_STAGE_OF: Final = MappingProxyType({NoticeState.SENT: "sent_at", NoticeState.DELIVERED: "delivered_at"})
+# What has arrived was sent, also when only that is heard of.
+_STAGES_OF: Final = MappingProxyType(
+    {NoticeState.SENT: ("sent_at",), NoticeState.DELIVERED: ("sent_at", "delivered_at")}
+)
 _REACHED: Final = frozenset({NoticeState.SENT, NoticeState.DELIVERED, NoticeState.ANSWERED})
 # Beside the bell: it is not rung by these.
 _ASIDE: Final = frozenset({
@@ -83,9 +86,9 @@ def delivered(alert: Alert, event: Delivered, now: datetime) -> Outcome:
     notice = event.notice
     detail = _about(notice) | ({"error": event.error} if event.error else {})
     entries = [Entry(alert.id, now, event.state, why=event.why, detail=MappingProxyType(detail))]
-    stage = "" if notice.reason in AFTERWARDS else _STAGE_OF.get(event.state, "")
-    fresh = stage not in {"", *alert.stages}
-    after = replace(alert, stages=evidence.reach(alert.stages, now, stage)) if fresh else alert
+    stages = () if notice.reason in AFTERWARDS else _STAGES_OF.get(event.state, ())
+    fresh = [stage for stage in stages if stage not in alert.stages]
+    after = replace(alert, stages=evidence.reach(alert.stages, now, *fresh)) if fresh else alert
     if event.state is NoticeState.FAILED and event.hopeless and waits_for(alert, notice, now):
         after = replace(after, escalate_at=now)
         hurried = MappingProxyType({"step": notice.step})

@@ -14,6 +14,7 @@ from alerts.metrics import BY, Figure, Group, Span, percentile, response
 from alerts.policy import Target
 from ingest.events import Place
 from streams.signal import Level
+from tests.scenarios.timeline import Line
 
 T0 = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 NOW = T0 + timedelta(hours=2)
@@ -108,3 +109,10 @@ def test_a_percentile_is_a_value_that_was_measured_and_enough_are_below_it(value
     assert found in ordered
     assert sum(v <= found for v in ordered) >= share * len(ordered) - 1e-6
     assert sum(v < found for v in ordered) < share * len(ordered) + 1e-6
+
+
+def test_somebody_is_told_when_a_message_leaves_not_when_it_is_decided_that_one_will() -> None:
+    line = Line().signal("w-1", "yellow", kind="water")
+    line.at(60)
+    (figure,) = [f for f in response(line.alerts(), line.now, targets=line.policies.targets) if f.span is Span.TOLD]
+    assert (figure.p50, figure.within) == (30, 1), "it waited for its group, and that is within its target"
