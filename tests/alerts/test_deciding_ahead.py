@@ -13,11 +13,14 @@ import pytest
 
 from alerts.commands import Acknowledge
 from alerts.conduct import Conductor
+from alerts.delivery.bundles import Lane
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Conflict, Filter, Ledger, Transaction
 from alerts.quiet.bell import Matcher
 from alerts.quiet.book import Change
+from alerts.quiet.budgets import Let
 from alerts.quiet.flapping import Flap
+from alerts.quiet.grouping import Group
 from alerts.quiet.silence import Silence
 from streams.signal import Level
 from tests.alerts.empty_ledger import empty_ledger
@@ -25,6 +28,7 @@ from tests.alerts.test_conduct import conductor
 from tests.alerts.test_ledger_contract import NOW, alert, entry, save
 from tests.scenarios.timeline import START, Line
 
+LANE = Lane("p1", "sms")
 SILENCE = Silence("s1", Matcher(kinds=("fire",)), "值班员", "检修", NOW, NOW + timedelta(hours=1))
 
 
@@ -57,6 +61,16 @@ def silenced(ledger: Ledger) -> None:
         tx.quiet.put(SILENCE, Change("s1", NOW, "created", "值班员"))
 
 
+def grouped(ledger: Ledger) -> None:
+    with ledger.transaction() as tx:
+        tx.bundles.keep_groups([Group("g", "p1", "sms", "yellow", NOW)])
+
+
+def sent(ledger: Ledger) -> None:
+    with ledger.transaction() as tx:
+        tx.bundles.keep_let_go({LANE: (Let(NOW, ""),)})
+
+
 @pytest.mark.server
 @pytest.mark.parametrize(
     ("sentence", "read", "meanwhile", "stands"),
@@ -85,6 +99,8 @@ def silenced(ledger: Ledger) -> None:
             lambda one: save(one, alert("a2")),
             False,
         ),
+        ("a group was told", lambda tx: tx.bundles.groups(["g"]), grouped, False),
+        ("somebody was sent a message", lambda tx: tx.bundles.let_go([LANE]), sent, False),
         ("another case was changed", lambda tx: tx.alert("a0"), changed, True),
         ("another signal was conducted", lambda tx: tx.holding(["other"]), held, True),
         ("nobody wrote", lambda tx: (tx.alert("a1"), tx.holding(["key"])), lambda _: None, True),
