@@ -72,6 +72,10 @@ class Promises:
                 self._rings_once(notice, after.alerts[notice.alert], fresh)
         for was, notice in moved:
             self._moves_on(was, notice, fresh)
+        for notice in (*new, *(n for _, n in moved)):
+            waits = notice.state == "held" or notice.bundle
+            assert not waits or notice.level.rank < Level.ORANGE.rank, f"law 8: it waits for others: {notice}"
+            assert not waits or notice.reason in RINGS | {"resolved"}, f"a person's request waits: {notice}"
         touched = {a.id for a in changed} | {
             n.alert for n in (*new, *(n for _, n in moved)) if not speaks_for_others(n)
         }
