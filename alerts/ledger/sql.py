@@ -8,23 +8,21 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, func, literal, or_, select, tuple_, update
-from sqlalchemy.sql import false
+from sqlalchemy import Select, and_, bindparam, func, literal, or_, select, update
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.delivery.bundles import Lane
-from alerts.ledger import bundles, canaries, given, orders, place, tables, unknown, whistle
+from alerts.ledger import bundles, canaries, given, orders, pages, place, tables, unknown, whistle
 from alerts.ledger.ahead import Ahead
-from alerts.ledger.among import among, listed
+from alerts.ledger.among import among
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.engine import Database, plain_errors
 from alerts.ledger.instructions import SqlInstructions
 from alerts.ledger.migrate import migrate
-from alerts.ledger.port import BadCursor, Filter, Page, Transaction
+from alerts.ledger.port import Filter, Page, Transaction
 from alerts.ledger.quiet import SqlQuiet
 from alerts.ledger.reports import SqlReports
 from alerts.ledger.rows import alert_of, entry_of, notice_of
-from alerts.ledger.tables import EPOCH, Instant, microseconds
 from alerts.ledger.transaction import SqlTransaction, finish
 from alerts.orders.summary import Standing
 from alerts.people.duty import Duty
@@ -36,6 +34,10 @@ from streams.signal import Level
 _A: Final = tables.alert.c
 _O: Final = tables.outbox.c
 _T: Final = tables.timeline.c
+# Said once: what is asked with every page of a desk took longer to say than to answer.
+_ONE: Final = select(tables.alert).where(_A.id == bindparam("ident"))
+_TIMELINE: Final = select(tables.timeline).where(_T.alert == bindparam("ident")).order_by(_T.seq)
+_LAST_SEQ: Final = select(func.coalesce(func.max(_T.seq), 0))
 _SOME: Final = select(tables.alert).where(among(_A.id, "idents"))
 _NOTICES_OF: Final = select(tables.outbox).where(among(_O.alert, "idents")).order_by(_O.created_at, _O.step, _O.key)
 
@@ -64,7 +66,7 @@ class SqlLedger:
             finish(transaction)
 
     def alert(self, ident: str) -> Alert | None:
-        found = self._rows(select(tables.alert).where(_A.id == ident))
+        found = self._rows(_ONE, {"ident": ident})
         return alert_of(found[0]) if found else None
 
     def alerts(self, idents: Sequence[str]) -> list[Alert]:
@@ -72,16 +74,12 @@ class SqlLedger:
         return [found[ident] for ident in dict.fromkeys(idents) if ident in found]
 
     def page(self, wanted: Filter, *, limit: int = 50, cursor: str = "") -> Page:
-        statement = select(tables.alert).where(*_conditions(wanted))
-        if cursor:
-            statement = statement.where(_after(cursor))
-        statement = statement.order_by(_A.rank.desc(), _A.raised_at.desc(), _A.id.desc()).limit(limit + 1)
-        rows = self._rows(statement)
-        more = _cursor(rows[limit - 1]) if len(rows) > limit else ""
+        rows = self._rows(pages.asked(wanted, cursor).limit(limit + 1))
+        more = pages.cursor(rows[limit - 1]) if len(rows) > limit else ""
         return Page(tuple(alert_of(row) for row in rows[:limit]), more)
 
     def timeline(self, alert: str) -> list[Entry]:
-        return [entry_of(r) for r in self._rows(select(tables.timeline).where(_T.alert == alert).order_by(_T.seq))]
+        return [entry_of(row) for row in self._rows(_TIMELINE, {"ident": alert})]
 
     def entries_after(self, seq: int, *, limit: int = 500) -> list[Entry]:
         statement = select(tables.timeline).where(_T.seq > seq).order_by(_T.seq).limit(limit)
@@ -94,7 +92,7 @@ class SqlLedger:
         return found.astimezone(UTC)
 
     def last_seq(self) -> int:
-        return int(self._rows(select(func.coalesce(func.max(_T.seq), 0)))[0][0])
+        return int(self._rows(_LAST_SEQ)[0][0])
 
     def outbox(self, *, alert: str = "", states: Sequence[str] = (), limit: int = 200) -> list[Notice]:
         """Newest first, except that one alert's notices come oldest first, as they were decided."""
@@ -270,49 +268,3 @@ class SqlLedger:
     def _rows(self, statement: Select[Any], asked: Mapping[str, Any] | None = None) -> Sequence[Any]:
         with self._database.reading() as connection:
             return connection.execute(statement, asked).all()
-
-
-def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if wanted.open_only:
-        found.append(_A.is_open == 1)
-    if wanted.levels:
-        found.append(_A.rank.in_([Level(level).rank for level in wanted.levels]))
-    for column, values in (
-        (_A.kind, wanted.kinds),
-        (_A.handling, wanted.handlings),
-        (_A.grid, wanted.grids),
-        (_A.township, wanted.townships),
-    ):
-        if values:
-            found.append(column.in_([str(value) for value in values]))
-    if wanted.subject:
-        named = select(tables.alert_subject.c.alert).where(tables.alert_subject.c.subject == wanted.subject)
-        found.append(listed(_A.id, named.union(orders.numbered(wanted.subject))))
-    if not wanted.kinds:
-        found.append(canaries.NO_ALERT)
-    if wanted.since is not None:
-        found.append(_A.raised_at >= wanted.since)
-    if wanted.seen is not None:
-        found.append(or_(false(), *(_seen(n, *some) for n, some in enumerate(wanted.seen))))
-    return found
-
-
-def _seen(number: int, levels: tuple[str, ...], grids: tuple[str, ...]) -> ColumnElement[bool]:
-    """Cases of some levels in some grids. The codes stand in the statement: a county has more than it may have parameters."""
-    codes: BindParameter[str] = bindparam(f"seen_{number}", grids, expanding=True, literal_execute=True)
-    return and_(_A.rank.in_([Level(level).rank for level in levels]), _A.grid.in_(codes))
-
-
-def _cursor(row: Any) -> str:
-    return f"{row.rank}.{microseconds(row.raised_at)}.{row.id}"
-
-
-def _after(cursor: str) -> ColumnElement[bool]:
-    try:
-        rank, raised_at, ident = cursor.split(".", 2)
-        raised = EPOCH + timedelta(microseconds=int(raised_at))
-        here = tuple_(literal(int(rank)), literal(raised, Instant), literal(ident))
-    except (ValueError, OverflowError) as error:
-        raise BadCursor(f"{cursor[:80]!r} is no cursor of a page of alerts: ask for the first page again") from error
-    return tuple_(_A.rank, _A.raised_at, _A.id) < here
