@@ -30,7 +30,7 @@ def shipped() -> HeldLine:
 def spent() -> HeldLine:
     """Leader 1 has been sent by text what the policy allows in a day."""
     line = shipped()
-    for n in range(4):
+    for n in range(3):
         line.signal(f"t-{n}", "orange", kind="tilt", rule=f"tilt-{n}").say(Acknowledge("值班员"), line.alerts()[-1])
     line.at(10 * MINUTE).texts.clear()
     return line
@@ -44,7 +44,7 @@ def test_who_waits_and_for_how_long() -> None:
     most = {(b.channel, b.prefix): dict(b.most) for b in SHIPPED.quiet.budgets}
     quarter = timedelta(minutes=15)
     assert (most["sms", ""][quarter], most["voice", ""][quarter]) == (5, 3)
-    assert most["sms", "+86"] == {timedelta(days=1): 4}
+    assert most["sms", "+86"] == {timedelta(days=1): 3}, "one of the four that Twilio lets through is left for red"
     assert [b.identical for b in SHIPPED.quiet.budgets if b.prefix] == [2]
 
 
