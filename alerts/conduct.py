@@ -1,7 +1,7 @@
 """The conductor: takes signals, people's commands, timers and receipts to the ledger, one transaction each.
 
-It decides nothing itself: what belongs together is `identity`, what happens is `lifecycle`, who is told is `telling`. It holds no state,
-so any number of workers and API processes may each have one on the same ledger.
+It decides nothing itself: what belongs together is `identity`, what happens is `lifecycle`, who is told is `telling`. It keeps
+nothing but what makes it quick, so any number of workers and API processes may each have one on the same ledger.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ from streams.canary import KIND as CANARY
 from streams.signal import Signal
 
 TRIES: Final = 8  # times a transaction is worked out anew when somebody else was faster
+IN_TURN: Final = 20  # batches after one that was decided ahead in vain
 UNREACHED: Final = timedelta(minutes=30)  # how long a person to whom nothing could be delivered is passed over
 BATCH: Final = 200  # escalations in one transaction
 LEASE: Final = timedelta(seconds=10)
@@ -83,6 +84,7 @@ class Conductor:
         self._registry = registry
         self._roster = roster
         self._phrases = Phrases(words, registry())
+        self._in_turn = 0  # so many batches wait for their turn before they are decided
         self._channels = channels
         self._language = language
         self._platforms = platforms
@@ -172,7 +174,9 @@ class Conductor:
         return next((a for a in saved if alert is not None and a.id == alert.id), alert)
 
     def _transact(self, now: datetime, work: Callable[[Docket], T], *, ahead: bool = False) -> tuple[T, list[Alert]]:
-        """`ahead` is for the first try: work that has to be done again is done in its turn, so that it comes to an end."""
+        """`ahead` is for a first try, and not while others keep writing about the same: then it would only be decided twice."""
+        if ahead and self._in_turn:
+            self._in_turn, ahead = self._in_turn - 1, False
         for left in reversed(range(TRIES)):
             try:
                 with self._ledger.transaction(ahead=ahead and left == TRIES - 1) as tx:
@@ -180,6 +184,7 @@ class Conductor:
                     result = work(docket)
                     return result, docket.finish()
             except Conflict:
+                self._in_turn = IN_TURN if ahead else self._in_turn
                 if not left:
                     raise
         raise AssertionError("unreachable: the last try returns or raises")

@@ -143,6 +143,7 @@ class MemoryLedger:
     def __init__(self, registry: Registry | None = None, roster: Roster | None = None) -> None:
         self.tables = Tables()
         self.conflicts = 0
+        self.ahead: list[bool] = []  # of each transaction, whether it might decide ahead of its turn
         self.transactions = 0
         self._lock = threading.RLock()
         self._registry = registry or Registry()
@@ -156,6 +157,7 @@ class MemoryLedger:
 
     @contextmanager
     def transaction(self, *, ahead: bool = False) -> Iterator[MemoryTransaction]:
+        self.ahead.append(ahead)
         with self._lock:
             work = self.tables.copy()
             yield MemoryTransaction(work, self._leases)

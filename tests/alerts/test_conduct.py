@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from alerts.alert import Alert, Handling, NoticeState, Reason
 from alerts.commands import Acknowledge, Close, Dispatch, FalseAlarm, Handle, Reopen, Shown, Verify
-from alerts.conduct import TRIES, Conductor, UnknownAlert
+from alerts.conduct import IN_TURN, TRIES, Conductor, UnknownAlert
 from alerts.ledger import open_ledger
 from alerts.ledger.port import Conflict, Ledger
 from alerts.lifecycle import NotAllowed
@@ -150,6 +150,25 @@ def test_somebody_who_was_faster_makes_it_work_again_and_not_twice() -> None:
         line.conductor.command(line.only().id, Acknowledge("甲"), START)
     line.ledger.conflicts = 0
     assert line.only().handling is Handling.NEW
+
+
+def test_where_deciding_ahead_was_in_vain_the_next_batches_are_decided_in_their_turn() -> None:
+    line = Line()
+    tried = line.ledger.ahead
+
+    def batches(count: int) -> list[bool]:
+        tried.clear()
+        for number in range(count):
+            line.conductor.signals([line.made(f"d-{count}-{number}")], START)
+        return list(tried)
+
+    assert batches(3) == [True, True, True]
+    line.ledger.conflicts = 1
+    assert batches(1) == [True, False], "the same batch again, in its turn"
+    assert batches(IN_TURN + 2) == [*[False] * IN_TURN, True, True]
+    tried.clear()
+    line.conductor.command(line.alerts()[0].id, Acknowledge("甲"), START)
+    assert tried == [False], "a command locks what it finds"
 
 
 def test_what_is_not_known_is_said_and_changes_nothing(line: Line) -> None:
