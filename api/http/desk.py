@@ -71,7 +71,7 @@ class Desk:
     reveal: Callable[[str], str] | None = None
 
 
-def _desk(request: Request) -> Desk:
+async def _desk(request: Request) -> Desk:  # not in a thread: there is nothing to wait for
     found: Desk = request.app.state.desk
     return found
 

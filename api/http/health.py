@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 router = APIRouter(tags=["health"])
 
 
-def _live(request: Request) -> Live:
+async def _live(request: Request) -> Live:
     found: Live = request.app.state.live
     return found
 

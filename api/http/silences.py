@@ -76,7 +76,7 @@ class RuleWhole(TypedDict):
     changes: list[ChangeRow]
 
 
-def _quieting(request: Request) -> Quieting:
+async def _quieting(request: Request) -> Quieting:
     found: Quieting = request.app.state.quieting
     return found
 
