@@ -87,11 +87,12 @@ async function send(form, chosen) {
     body.delete("pictures");
     for (const [index, file] of chosen.entries()) body.append("pictures", await smaller(file), `${index + 1}`);
     const answer = await fetch(form.action, { method: "POST", body });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (answer.ok && answer.redirected) {
+      noted(new URL(answer.url).pathname, page); // now: whoever is quick leaves the next page before its script has run
       location.assign(answer.url);
       return;
     }
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     wrong(page.querySelector(".wrong")?.textContent || form.dataset.notSent);
   } catch {
     wrong(form.dataset.notSent);
@@ -122,16 +123,24 @@ async function smaller(file) {
   }
 }
 
+/** Keep the number of the report that a page at a path is the receipt of. */
+function noted(path, receipt) {
+  const parts = path.split("/");
+  const [page, number] = [parts.slice(0, 6).join("/"), parts[6]];
+  const known = read(page);
+  if (parts[2] !== "place" || !number?.startsWith("R-") || known.some((one) => one.number === number)) return;
+  if (!receipt.querySelector(".receipt")) return;
+  const about = receipt.querySelector(".receipt .number + p")?.textContent ?? "";
+  keep(page, [{ number, about }, ...known].slice(0, KEPT));
+}
+
 /** A resident's own reports, by this telephone: nobody else's are shown, and the server lists none. */
 function remembered() {
   const parts = location.pathname.split("/");
   const page = parts.slice(0, 6).join("/");
   if (parts[2] !== "place") return;
+  noted(location.pathname, document);
   const known = read(page);
-  if (parts[6]?.startsWith("R-") && document.querySelector(".receipt") && !known.some((one) => one.number === parts[6])) {
-    const about = document.querySelector(".receipt .number + p")?.textContent ?? "";
-    keep(page, [{ number: parts[6], about }, ...known].slice(0, KEPT));
-  }
   const own = document.querySelector(".own[data-kept]");
   if (!own || !known.length) return;
   own.hidden = false;

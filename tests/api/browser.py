@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +20,8 @@ from tests.alerts.deadline import until
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
 NAMED = {"Enter": ("Enter", 13, "\r"), "Escape": ("Escape", 27, ""), "Tab": ("Tab", 9, ""), "ArrowDown": ("ArrowDown", 40, ""), "Backspace": ("Backspace", 8, "")}  # fmt: skip
+# What the protocol says when the page that was asked is no more.
+AWAY = ("navigated or closed", "context was destroyed", "Cannot find context")
 # No other name is looked up: whatever the page asked of another host would fail.
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-extensions", "--disable-background-networking", "--hide-scrollbars",
@@ -122,13 +125,22 @@ class Page:
         return found["result"].get("value")
 
     def until(self, expression: str, seconds: float = 15.0) -> Any:
-        """Wait until an expression is true; its value."""
+        """Wait until an expression is true, also while the tab goes from page to page; its value."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            try:
+                if self._came(expression, left):
+                    return self.js(expression)
+            except AssertionError as error:
+                if not any(words in str(error) for words in AWAY):
+                    raise
+        raise AssertionError(f"it did not become true in {seconds:g} s: {expression}")
+
+    def _came(self, expression: str, seconds: float) -> bool:
         look = (
             f"const look = () => ({expression} ? done(true) : Date.now() > end ? done(false) : setTimeout(look, 15));"
         )
-        came = self.js(f"new Promise((done) => {{ const end = Date.now() + {seconds * 1000}; {look} look(); }})")
-        assert came, f"it did not become true in {seconds:g} s: {expression}"
-        return self.js(expression)
+        return bool(self.js(f"new Promise((done) => {{ const end = Date.now() + {seconds * 1000}; {look} look(); }})"))
 
     def painted(self) -> None:
         """Wait until what has changed has been laid out and drawn."""
@@ -139,13 +151,13 @@ class Page:
         found: str = self.js(f"document.querySelector({selector!r})?.innerText ?? ''")
         return found
 
-    def click(self, selector: str) -> None:
+    def click(self, selector: str, times: int = 1) -> None:
         """Click with the pointer, where it really is: what covers it gets the click."""
         self.until(f"document.querySelector({selector!r})")
         x, y = self.js(
             f"(() => {{ const e = document.querySelector({selector!r}); e.scrollIntoView({{block: 'center'}}); const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; }})()"
         )
-        for kind in ("mousePressed", "mouseReleased"):
+        for kind in ("mousePressed", "mouseReleased") * times:
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def press(self, *keys: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import struct
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from alerts.instructions.instruction import Receipt
 from alerts.notices import CHINA
 from api.slips import Spot
 from ingest.events import Point
-from tests.alerts.deadline import until
 from tests.api.browser import Browser, Page
 from tests.api.served import LINKS, PUBLIC, SLIPS, Served
 from tests.ingest.test_pictures import SECRET, exif, jpeg, segment
@@ -49,13 +47,8 @@ def choose(page: Page, files: list[str]) -> None:
 def receipt(page: Page, selector: str = ".receipt") -> str:
     """What the report's own page says, once the browser has gone there."""
 
-    def there() -> bool:
-        with suppress(AssertionError):  # asked while it was on its way
-            return bool(page.text(selector))
-        return False
-
-    until(there)
-    return page.text(selector)
+    said: str = page.until(f"document.querySelector({selector!r})?.innerText")
+    return said
 
 
 def away(page: Page, gone: bool) -> None:
@@ -91,8 +84,7 @@ def test_a_resident_reports_with_pictures_and_a_position_also_when_the_network_w
     page.until("!document.querySelector('.wrong').hidden && !document.querySelector('.send').disabled")
     assert "没有发出去" in page.text(".wrong")
     away(page, False)
-    page.click(".send")
-    page.click(".send")
+    page.click(".send", times=2)
     assert "照片 2 张" in receipt(page)
     (alert,) = desk.http.get("/api/v1/alerts").json()["alerts"]
     assert (alert["count"], alert["placed_by"], alert["point"]) == (1, "coordinates", {"lat": 30.06, "lon": 103.06})
