@@ -135,11 +135,17 @@ class Scene:
         assert not ghosts, f"active for ever: {ghosts}"
 
     def _reporters_told(self) -> None:
-        """Whoever reported a case on patrol heard once that it is over, wherever it went on."""
+        """Whoever reported a case on patrol heard once that it is over, wherever it went on.
+
+        A report that is heard worse after its case was closed has opened a case of its own, about whose end there is a word as well.
+        """
         alerts, lines = self.world.alerts, self.world.ledger.tables.entries
         ended = [a for a in alerts if a.handling in ENDED]
         assert not [a for a in ended if a.work.reporters], f"reporters never heard of the end: {ended}"
-        reports = {c.call for a in alerts for c in a.work.callers if c.person}
+        persons = {c.call for a in alerts for c in a.work.callers if c.person}
+        reports = {(e.alert, e.detail["subject"]) for e in lines if "signal" in e.detail} & {
+            (a.id, call) for a in alerts for call in persons
+        }
         told = {c.call for a in alerts for c in a.work.callers if c.person and c.by == "tocsin"}
         said = [e for e in lines if e.what in {"told", "not_told"} and e.detail.get("reason") == Reason.REPORTED]
         assert len(told) <= len(said) <= len(reports), (
