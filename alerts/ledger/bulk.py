@@ -7,6 +7,7 @@ than the rows themselves.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final, cast
@@ -21,7 +22,7 @@ Row = Mapping[str, Any]
 _Conversion = Callable[[Any], Any] | None
 
 
-class Bulk:
+class Bulk(ABC):
     """One statement of one table."""
 
     def __init__(self, sql: str) -> None:
@@ -42,8 +43,9 @@ class Bulk:
 
         return write
 
+    @abstractmethod
     def _ready(self, rows: Sequence[Row]) -> Any:
-        raise NotImplementedError
+        """The rows as the driver takes them."""
 
 
 class Bulks:
