@@ -103,9 +103,6 @@ _DECIDES: Final[Mapping[type, Callable[[Alert, Any, datetime], Outcome]]] = Mapp
     Flapped: hushing.flapped,
 })  # fmt: skip
 
-# They are lines on the timeline and nothing else, and a storm has one for each notice: no clock has to be looked at.
-_ONLY_SAY: Final = frozenset({KeptBack, Bundled})
-
 # What falls due by itself, by the name of the timer up to its colon.
 _FALLS_DUE: Final[Mapping[str, Callable[[Alert, str, datetime], Outcome]]] = MappingProxyType({
     timers.REMINDER: lambda alert, _, now: answering.reminded(alert, now),
@@ -126,10 +123,7 @@ def step(alert: Alert | None, event: Event, now: datetime) -> Outcome:
     Only `Raised` may come without an alert: it opens one. Raises `NotAllowed`, and changes nothing, for a move that the table does not
     have or that lacks what it needs. A repeat of what has already happened gives the same alert back, without entries and without effects.
     """
-    decided = _decided(alert, event, now)
-    if type(event) in _ONLY_SAY:
-        return decided
-    wound = on_scene.kept(alert, clockwork.kept(alert, decided, event, now), event)
+    wound = on_scene.kept(alert, clockwork.kept(alert, _decided(alert, event, now), event, now), event)
     return ordered.kept(alert, wound, event, now)
 
 

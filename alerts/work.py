@@ -126,7 +126,7 @@ EMPTY: Final = Work()
 _CODEC: Final = TypeAdapter(Work)
 
 
-def as_json(work: Work) -> bytes:
+def to_json(work: Work) -> bytes:
     """The work as JSON; what says nothing is left out."""
     return _CODEC.dump_json(work, exclude_defaults=True)
 

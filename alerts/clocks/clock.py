@@ -15,9 +15,8 @@ from typing import Final
 from alerts.clocks.calendar import CHINA, WHOLE_DAY, CalendarError, Hours, add_working, covered, day_end, working_time
 
 NONE: Final = timedelta()
-REMEMBERED: Final = (
-    64  # answers about clocks: a storm winds the same few at the same instant, once for each of its cases
-)
+# Answers about clocks: a storm winds the same few at the same instant, once for each of its cases.
+REMEMBERED: Final = 64
 
 
 class ClockError(ValueError):

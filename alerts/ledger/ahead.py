@@ -42,11 +42,11 @@ class Ahead:
         """From here on nobody else writes. Raises `Conflict` when an answer is another one by now; then nothing may be decided by it."""
         if not self._waits:
             return
-        self._waits = False
         self._take_turn(self._connection)
         for statement, parameters, frozen in self._told:
             if not _same(self._connection.execute(statement, parameters), frozen()):
                 raise Conflict("somebody wrote while this was decided: read again and decide again")
+        self._waits = False  # only now: whoever passes over a conflict meets it again
         self._told.clear()
 
 

@@ -67,4 +67,4 @@ def _listed_in_postgresql(element: _Listed, compiler: Any, **how: Any) -> str:
 def _in_postgresql(element: _Among, compiler: Any, **how: Any) -> str:
     """An array is looked up by index, whatever the server knows of the table: joined with rows, a fresh table was read whole."""
     column, keys = (compiler.process(part, **how) for part in element.clauses)
-    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text({keys})))"  # as above
+    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text({keys})))"

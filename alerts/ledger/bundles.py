@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from alerts.alert import Notice, NoticeState
 from alerts.delivery.bundles import Bundle, Lane, Part
 from alerts.ledger import bundle_tables, tables
 from alerts.ledger.ahead import Reads
+from alerts.ledger.among import among
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.rows import notice_of
 from alerts.ledger.tables import EPOCH, Instant, microseconds
@@ -19,7 +20,6 @@ from alerts.quiet.budgets import Let
 from alerts.quiet.grouping import Group, Log, Now
 
 MOST: Final = 300  # held notices that are looked at together; the rest follows
-_CHUNK: Final = 5000
 _ROWS: Final = 20  # of the next that are due, for each lane that is asked for: they may be of few people
 _O: Final = tables.outbox.c
 _G: Final = bundle_tables.notice_group.c
@@ -32,24 +32,20 @@ WAITS: Final[tuple[ColumnElement[bool], ...]] = (
 # `+ 0` keeps the index by `due_at` out of it: it would save the sorting and read what is held for everybody.
 _HELD: Final = (
     select(tables.outbox)
-    .where(*WAITS, _O.person.in_(bindparam("people", expanding=True)))
+    .where(*WAITS, among(_O.person, "people"))
     .order_by(type_coerce(_O.due_at, BigInteger) + 0, _O.created_at, _O.key)
     .limit(MOST)
 )
 _RIDERS: Final = select(tables.outbox).where(
     _O.carrier == bindparam("ident"), _O.carrier != literal("", literal_execute=True)
 )
-_OF_ALERTS: Final = (
-    select(tables.outbox)
-    .where(_O.alert.in_(bindparam("idents", expanding=True)))
-    .order_by(_O.created_at, _O.step, _O.key)
-)
-_GROUPS: Final = select(bundle_tables.notice_group).where(_G.key.in_(bindparam("keys", expanding=True)))
+OF_ALERTS: Final = select(tables.outbox).where(among(_O.alert, "idents")).order_by(_O.created_at, _O.step, _O.key)
+_GROUPS: Final = select(bundle_tables.notice_group).where(among(_G.key, "keys"))
 _REPEATING: Final = select(bundle_tables.notice_group).where(
-    _G.repeat_at <= bindparam("now", type_=Instant), _G.person.in_(bindparam("people", expanding=True))
+    _G.repeat_at <= bindparam("now", type_=Instant), among(_G.person, "people")
 )
 _BUNDLE: Final = select(bundle_tables.notice_bundle).where(bundle_tables.notice_bundle.c.carrier == bindparam("ident"))
-_LET_GO: Final = select(bundle_tables.notice_lane).where(_L.person.in_(bindparam("people", expanding=True)))
+_LET_GO: Final = select(bundle_tables.notice_lane).where(among(_L.person, "people"))
 _KEEP_GROUP: Final = "ON CONFLICT (key) DO UPDATE SET " + ", ".join(
     f"{name} = excluded.{name}" for name in ("flush_at", "firing", "resolved", "told_at", "repeat_at", "carrier")
 )
@@ -98,7 +94,7 @@ class SqlBundles:
 
     def of_alerts(self, idents: Sequence[str]) -> dict[str, list[Notice]]:
         found: dict[str, list[Notice]] = {ident: [] for ident in idents}
-        for row in self._about(_OF_ALERTS, "idents", found):
+        for row in self._about(OF_ALERTS, "idents", found):
             found[row.alert].append(notice_of(row))
         return found
 
@@ -136,10 +132,9 @@ class SqlBundles:
         ]  # fmt: skip
         self._bulks.merge(bundle_tables.notice_lane, _KEEP_LANE).run(self._writing(), rows)
 
-    def _about(self, statement: Select[Any], name: str, values: Iterable[str], **more: object) -> Iterator[Any]:
+    def _about(self, statement: Select[Any], name: str, values: Iterable[str], **more: object) -> Iterable[Any]:
         listed = sorted(set(values))
-        for start in range(0, len(listed), _CHUNK):
-            yield from self._reads.execute(statement, {name: listed[start : start + _CHUNK], **more})
+        return self._reads.execute(statement, {name: listed, **more}) if listed else ()
 
 
 def _group(row: Any) -> Group:

@@ -9,12 +9,14 @@ from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, li
 from sqlalchemy.sql import false
 
 from alerts.ledger import canaries, orders, tables
-from alerts.ledger.among import listed
+from alerts.ledger.among import among, listed
 from alerts.ledger.port import BadCursor, Filter
 from alerts.ledger.tables import EPOCH, Instant, microseconds
 from streams.signal import Level
 
 _A: Final = tables.alert.c
+ONE: Final = select(tables.alert).where(_A.id == bindparam("ident"))
+SOME: Final = select(tables.alert).where(among(_A.id, "idents"))
 
 
 def asked(wanted: Filter, cursor: str = "") -> Select[Any]:

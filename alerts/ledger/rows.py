@@ -16,7 +16,7 @@ from alerts.ledger.tables import EPOCH
 from alerts.ledger.tables import alert as alert_table
 from alerts.people.duty import Duty, DutyKind
 from alerts.people.roster import Part, Person
-from alerts.work import as_json, of_plain
+from alerts.work import of_plain, to_json
 from ingest.events import Mark, Place, Point, digest
 from ingest.registry import Device, Grid, GridLevel
 from streams.signal import Level
@@ -81,7 +81,7 @@ def alert_row(alert: Alert) -> dict[str, Any]:
         "outcome": alert.outcome,
         "timers": dict(alert.timers),
         "timer_at": min(alert.timers.values(), default=None),
-        "work": Fragment(as_json(alert.work)),
+        "work": Fragment(to_json(alert.work)),
         "whistling": int(alert.work.whistle is not None),
         "at_scene": alert.work.scene.person if alert.work.scene is not None else "",
         "version": alert.version,

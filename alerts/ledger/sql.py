@@ -14,7 +14,6 @@ from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.delivery.bundles import Lane
 from alerts.ledger import bundles, canaries, given, orders, pages, place, tables, unknown, whistle
 from alerts.ledger.ahead import Ahead
-from alerts.ledger.among import among
 from alerts.ledger.bulk import Bulks
 from alerts.ledger.engine import Database, plain_errors
 from alerts.ledger.instructions import SqlInstructions
@@ -35,11 +34,8 @@ _A: Final = tables.alert.c
 _O: Final = tables.outbox.c
 _T: Final = tables.timeline.c
 # Said once: what is asked with every page of a desk took longer to say than to answer.
-_ONE: Final = select(tables.alert).where(_A.id == bindparam("ident"))
 _TIMELINE: Final = select(tables.timeline).where(_T.alert == bindparam("ident")).order_by(_T.seq)
 _LAST_SEQ: Final = select(func.coalesce(func.max(_T.seq), 0))
-_SOME: Final = select(tables.alert).where(among(_A.id, "idents"))
-_NOTICES_OF: Final = select(tables.outbox).where(among(_O.alert, "idents")).order_by(_O.created_at, _O.step, _O.key)
 
 
 class SqlLedger:
@@ -66,11 +62,11 @@ class SqlLedger:
             finish(transaction)
 
     def alert(self, ident: str) -> Alert | None:
-        found = self._rows(_ONE, {"ident": ident})
+        found = self._rows(pages.ONE, {"ident": ident})
         return alert_of(found[0]) if found else None
 
     def alerts(self, idents: Sequence[str]) -> list[Alert]:
-        found = {row.id: alert_of(row) for row in self._rows(_SOME, {"idents": list(idents)})} if idents else {}
+        found = {row.id: alert_of(row) for row in self._rows(pages.SOME, {"idents": list(idents)})} if idents else {}
         return [found[ident] for ident in dict.fromkeys(idents) if ident in found]
 
     def page(self, wanted: Filter, *, limit: int = 50, cursor: str = "") -> Page:
@@ -107,7 +103,7 @@ class SqlLedger:
 
     def notices_of(self, alerts: Sequence[str]) -> dict[str, list[Notice]]:
         found: dict[str, list[Notice]] = {ident: [] for ident in alerts}
-        for row in self._rows(_NOTICES_OF, {"idents": list(found)}) if found else ():
+        for row in self._rows(bundles.OF_ALERTS, {"idents": list(found)}) if found else ():
             found[row.alert].append(notice_of(row))
         return found
 

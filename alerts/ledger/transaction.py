@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, select
 
 from alerts.alert import Alert, Entry, Notice, NoticeState
 from alerts.evolve import evolve
-from alerts.ledger import place, tables
+from alerts.ledger import pages, place, tables
 from alerts.ledger.ahead import Ahead, Reads
 from alerts.ledger.among import among
 from alerts.ledger.bulk import ROW_KEY, Bulks
@@ -32,8 +32,6 @@ from ingest.events import Place
 _CHUNK: Final = 5000  # values in one IN list: SQLite takes 32,766 in a statement
 _ALERT: Final = tables.alert.c
 _OUTBOX: Final = tables.outbox.c
-_BY_ID: Final = select(tables.alert).where(_ALERT.id == bindparam("ident"))
-_SOME: Final = select(tables.alert).where(among(_ALERT.id, "idents"))
 _VERSIONS: Final = select(_ALERT.id, _ALERT.version).where(among(_ALERT.id, "idents"))
 _OPEN: Final = select(tables.alert).where(
     _ALERT.is_open == 1,
@@ -79,7 +77,7 @@ class SqlTransaction:
 
     def alert(self, ident: str) -> Alert | None:
         if ident not in self._seen:
-            row = self._reads.execute(_BY_ID, {"ident": ident}).first()
+            row = self._reads.execute(pages.ONE, {"ident": ident}).first()
             if row is None:
                 return None
             self._seen[ident] = alert_of(row)
@@ -107,7 +105,7 @@ class SqlTransaction:
 
     def alerts(self, idents: Sequence[str]) -> list[Alert]:
         if missing := [ident for ident in idents if ident not in self._seen]:
-            for row in self._reads.execute(_SOME, {"idents": missing}):
+            for row in self._reads.execute(pages.SOME, {"idents": missing}):
                 self._seen[row.id] = alert_of(row)
         return [self._seen[ident] for ident in dict.fromkeys(idents) if ident in self._seen]
 

@@ -130,6 +130,17 @@ def test_what_was_read_must_still_be_so_when_the_turn_comes(
 
 
 @pytest.mark.server
+def test_whoever_passes_over_a_conflict_meets_it_again(ledger: Ledger) -> None:
+    save(ledger, alert("a1"))
+    with ledger.transaction(ahead=True) as tx:
+        tx.alert("a1")
+        changed(ledger)
+        for _ in range(2):
+            with pytest.raises(Conflict, match="decide again"):
+                tx.notices("a1")
+
+
+@pytest.mark.server
 def test_whoever_writes_nothing_never_waits_for_a_turn(ledger: Ledger) -> None:
     save(ledger, alert("a1"))
     with ledger.transaction() as writer, ledger.transaction(ahead=True) as reader:

@@ -7,7 +7,7 @@ import json
 from alerts.alert import Condition, Handling
 from alerts.commands import Acknowledge, Close, Handle
 from alerts.ledger.port import Filter
-from alerts.work import VERSIONS, as_json, of_plain
+from alerts.work import VERSIONS, of_plain, to_json
 from ingest.events import Mark
 from streams.signal import VERSION
 from tests.scenarios.timeline import Line
@@ -20,7 +20,7 @@ def test_a_case_names_the_form_of_every_rule_that_spoke_of_it() -> None:
     assert line.only().work.versions == ("smoke@aaaa0001", "smoke@aaaa0002")
     said = [(e.what, e.detail.get(VERSION)) for e in line.lines() if "signal" in e.detail]
     assert said == [("raised", "aaaa0001"), ("joined", "aaaa0001"), ("worse", "aaaa0002"), ("joined", None)]
-    assert of_plain(json.loads(as_json(line.only().work))) == line.only().work
+    assert of_plain(json.loads(to_json(line.only().work))) == line.only().work
 
 
 def test_a_case_that_got_worse_says_from_what_to_what_and_who_had_it() -> None:

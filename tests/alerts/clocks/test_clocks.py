@@ -32,7 +32,7 @@ from alerts.clocks.clock import (
     used,
 )
 from alerts.clocks.movement import agree, downgrade, extend, go_on, pause, resume, start, stop, strike, tighten
-from alerts.work import Work, as_json, of_plain
+from alerts.work import Work, of_plain, to_json
 
 YES = Approval("王网格长", "李主任", "等待配件")
 OFFICE = Hours.parse(("08:30-12:00", "14:00-17:30"))
@@ -423,7 +423,7 @@ def test_a_clock_comes_back_from_the_ledger_as_it_was() -> None:
     )
     paused = pause(agree(moved, date(2026, 6, 30), YES, at("06-11 17:00")), at("06-20 10:00"), YES, at("06-12 09:00"))
     work = Work(clocks=(paused, stop(moved, at("06-12 10:00")), clock()))
-    assert of_plain(json.loads(as_json(work))) == work
+    assert of_plain(json.loads(to_json(work))) == work
 
 
 def test_the_end_of_a_date_is_that_of_china() -> None:
